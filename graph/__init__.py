@@ -1,0 +1,1 @@
+"""What the system is: its state, its knobs, its picture."""

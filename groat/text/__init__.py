@@ -1,0 +1,21 @@
+"""Plain facts about a text, in Chinese and English: its language, sentences, words, figures and tokens."""
+
+from groat.text.clean import MAX_QUESTION_CHARS, clean_question, fold
+from groat.text.figures import figures
+from groat.text.language import cjk_share, detect_language
+from groat.text.sentences import sentence_spans
+from groat.text.tokens import count_tokens
+from groat.text.words import content_words, words
+
+__all__ = [
+    "MAX_QUESTION_CHARS",
+    "cjk_share",
+    "clean_question",
+    "content_words",
+    "count_tokens",
+    "detect_language",
+    "figures",
+    "fold",
+    "sentence_spans",
+    "words",
+]

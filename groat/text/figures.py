@@ -1,0 +1,65 @@
+"""Find the figures of a text (numbers, percentages, clock times, dates) in one spelling, Chinese numerals included."""
+
+import unicodedata
+
+import regex
+
+_DIGITS = dict(zip("零〇一二两三四五六七八九", (0, 0, 1, 2, 2, 3, 4, 5, 6, 7, 8, 9), strict=True))
+_SCALES = {"十": 10, "百": 100, "千": 1_000, "万": 10_000, "亿": 100_000_000}
+_EN = {
+    word: number
+    for number, word in enumerate(
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+        "seventeen eighteen nineteen twenty".split()
+    )
+}
+_EN |= {"thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90, "hundred": 100}
+
+_NUMBER = regex.compile(r"\d+(?:[,.:]\d+)*")
+_HAN_NUMBER = regex.compile(
+    r"[零〇一二两三四五六七八九十百千万亿]+(?=[个天年月日号小时分秒元块折成倍次条件台户度级版米斤公周星期岁%％]|工作日)|百分之[零〇一二两三四五六七八九十百]+|\d+(?:\.\d+)?万"
+)
+_EN_WORD = regex.compile(r"[a-z]+")
+
+
+def figures(text: str) -> set[str]:
+    """Return the figures of ``text``, each in one spelling: "1,000" and "一千元" give "1000", "5 %" and "百分之五" give "5".
+
+    English number words up to twenty and the tens count except "one", which is mostly no number; Chinese numerals count
+    before a measure word. Units are not part of a figure.
+    """
+    flat = unicodedata.normalize("NFKC", text).casefold()
+    found: set[str] = set()
+    for match in _HAN_NUMBER.finditer(flat):
+        raw = match.group().removeprefix("百分之")
+        if raw[0].isdigit():
+            found.add(_plain(str(float(raw[:-1]) * 10_000)))
+        elif (value := _chinese(raw)) is not None:
+            found.add(str(value))
+    covered = _HAN_NUMBER.sub(" ", flat)
+    found.update(_plain(match) for match in _NUMBER.findall(covered))
+    found.update(str(_EN[word]) for word in _EN_WORD.findall(flat) if word in _EN and word != "one")
+    return found
+
+
+def _plain(number: str) -> str:
+    if ":" in number:
+        return number
+    number = number.replace(",", "") if regex.fullmatch(r"\d{1,3}(,\d{3})+(\.\d+)?", number) else number.replace(",", ".")
+    if number.count(".") == 1:
+        return number.rstrip("0").rstrip(".")
+    return number
+
+
+def _chinese(numeral: str) -> int | None:
+    total, section, digit = 0, 0, None
+    for char in numeral:
+        if char in _DIGITS:
+            digit = _DIGITS[char] if digit is None else digit * 10 + _DIGITS[char]
+            continue
+        scale = _SCALES[char]
+        if scale >= 10_000:
+            total, section, digit = (total + section + (digit or 0)) * scale, 0, None
+        else:
+            section, digit = section + (1 if digit is None else digit) * scale, None
+    return total + section + (digit or 0)

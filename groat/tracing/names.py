@@ -1,0 +1,17 @@
+"""Every name under which groat tells the outside what it does, once."""
+
+from typing import Final
+
+EVENT: Final = "groat"
+"""Key of every event on LangGraph's custom stream; its value is one of the names below."""
+
+CACHE_DECIDED: Final = "cache_decided"
+CACHE_FAILED: Final = "cache_failed"
+RETRIEVED: Final = "retrieved"
+ROUTED: Final = "routed"
+COMPRESSED: Final = "compressed"
+ATTEMPTED: Final = "attempted"
+JUDGED: Final = "judged"
+REMEMBERED: Final = "remembered"
+NOT_REMEMBERED: Final = "not_remembered"
+LEDGER_FAILED: Final = "ledger_failed"

@@ -1,0 +1,245 @@
+"""The values that travel with a question: plain, typed and serialisable, so that state and records can hold them.
+
+They are ``TypedDict``s and not classes because every one of them is checkpointed, shown in Studio, streamed as JSON and
+kept for later explanation. Scores are similarities (higher is closer) unless the name says otherwise.
+"""
+
+from typing import Literal, NotRequired
+
+# typing.TypedDict makes LangGraph's server return null schemas on Python < 3.12.
+from typing_extensions import TypedDict
+
+Language = Literal["zh", "en"]
+"""A language that groat answers in."""
+
+Tier = Literal["cheap", "expensive"]
+"""Which of the two models answers."""
+
+Box = Literal["check_cache", "retrieve", "route", "compress", "answer_cheap", "answer_expensive", "validate", "remember"]
+"""A node of the graph."""
+
+QuestionKind = Literal["small_talk", "translation", "knowledge"]
+"""What a question asks for: the first two need no documents."""
+
+Step = Literal["accept", "fix", "escalate", "decompress", "exhausted"]
+"""What follows a verdict."""
+
+
+class Turn(TypedDict):
+    """One earlier message of the conversation, oldest first."""
+
+    role: Literal["user", "assistant"]
+    content: str
+
+
+class Asked(TypedDict):
+    """The question as the engines see it."""
+
+    text: str
+    """What the user asked, unchanged."""
+    language: Language
+    """The language of the question."""
+    answer_language: Language
+    """The language the answer must be in."""
+    search_text: str
+    """What is embedded and searched: the question, for a follow-up with the question before it."""
+    history: list[Turn]
+    """Earlier turns, oldest first. Empty for a question that stands alone."""
+    tenant: str
+    """Whose documents and answers may be used. Never empty."""
+
+
+class Identity(TypedDict):
+    """Everything that must be equal, exactly, before one answer may serve two questions."""
+
+    tenant: str
+    answer_language: Language
+    prompt_version: str
+    model_policy: str
+    """Which models may have answered, and under which tier override and quality promise."""
+    conversation: str
+    """Hash of the earlier turns; empty for a question that stands alone."""
+
+
+class DocumentVersion(TypedDict):
+    """One state of one document."""
+
+    id: str
+    version: str
+    """Hash of the content: equal content, equal version."""
+
+
+class Source(TypedDict):
+    """A document that an answer stands on."""
+
+    id: str
+    version: str
+    title: str
+
+
+class Passage(TypedDict):
+    """A piece of a document that retrieval found."""
+
+    id: str
+    document_id: str
+    version: str
+    title: str
+    heading: str
+    """Headings above the piece, joined by " > "; empty at the top of a document."""
+    text: str
+    language: Language
+    sentences: list[tuple[int, int]]
+    """Start and end offsets of its sentences in ``text``, in order, in characters."""
+    score: float
+    """Fused rank score, 0..1, higher is better; comparable within one search only."""
+    similarity: float | None
+    """Largest cosine between the question and a sentence of the piece; None without vectors."""
+
+
+class CacheCandidate(TypedDict):
+    """The nearest kept question, with what spoke for and against serving its answer."""
+
+    entry_id: str
+    question: str
+    similarity: float
+    differences: list[str]
+    """What the guard found to differ, such as "number" or "negation"; empty when nothing did."""
+
+
+class Lookup(TypedDict):
+    """What the cache decided."""
+
+    outcome: Literal["hit", "miss", "off", "error"]
+    tier: Literal["exact", "semantic"] | None
+    """How a hit was found; None without a hit."""
+    reason: str
+    """Short reason code: "exact", "similar", "below_threshold", "differs", "stale", "empty", "not_cacheable", "off"."""
+    candidate: CacheCandidate | None
+    threshold: float | None
+    """Similarity that a semantic hit needs; None when no semantic search was made."""
+    calibration: str
+    """Version of the calibration in force."""
+
+
+class CachedAnswer(TypedDict):
+    """An answer fit to be served again."""
+
+    entry_id: str
+    question: str
+    answer: str
+    sources: list[Source]
+    documents: list[DocumentVersion]
+    """All documents that were sent to the model, quoted or not: when one changes, the answer falls."""
+    tier: Tier
+    baseline_cost_usd: str | None
+    """What the all-expensive baseline would have paid, decimal; None when a price is unknown."""
+
+
+class Route(TypedDict):
+    """What the router decided."""
+
+    tier: Tier
+    kind: QuestionKind
+    p_cheap_ok: float | None
+    """Estimated probability that the cheap model's answer is good enough; None when a rule or the caller decided."""
+    threshold: float | None
+    """Smallest ``p_cheap_ok`` that goes to the cheap tier under the promise in force."""
+    reasons: list[str]
+    artifact: str
+    """Version of the router's artifact."""
+
+
+class Shortened(TypedDict):
+    """The context that is sent to the model."""
+
+    passages: list[Passage]
+    """Exact, ordered subsets of the passages given; offsets refer to the shortened text."""
+    tokens_before: int
+    tokens_after: int
+    level: Literal["none", "cheap", "expensive", "full"]
+    """Which budget was used; "none": there was nothing to shorten, "full": everything was sent on purpose."""
+    reason: str
+
+
+class Usage(TypedDict):
+    """Tokens of one model call. ``input`` includes the cached ones, ``output`` the reasoning ones."""
+
+    input: int
+    output: int
+    cache_read: int
+    cache_write: int
+    reasoning: int
+    estimated: bool
+    """True when the endpoint reported nothing and the tokens were counted here."""
+
+
+class Charge(TypedDict):
+    """One thing that was paid for, or would have been."""
+
+    key: str
+    """Unique per run, node and try; writing the same key twice charges once."""
+    kind: Literal["chat", "embedding"]
+    model: str
+    """The model that was really called."""
+    priced_as: str
+    """The model whose list price was used; differs from ``model`` for models that run here and cost nothing."""
+    tier: Tier | None
+    usage: Usage
+    cost_usd: str | None
+    """Decimal dollars; None when the price is unknown, never zero for that reason."""
+    prices: str
+    """Version of the price table."""
+    outcome: str
+    """"ok" or the kind of failure."""
+
+
+class Attempt(TypedDict):
+    """One try at an answer, good or bad."""
+
+    box: Box
+    tier: Tier
+    model: str
+    text: str
+    """The answer; empty when the call failed."""
+    abstained: bool
+    """The model said that the documents do not answer."""
+    finish_reason: str
+    latency_ms: float
+    level: Literal["none", "cheap", "expensive", "full"]
+    """Which context it read, as in ``Shortened.level``."""
+    repaired: bool
+    """It was told what was wrong with the try before."""
+    failure: NotRequired[str]
+    """Kind of failure; absent for a call that returned."""
+    message: NotRequired[str]
+    """One sentence about the failure that says what to do."""
+
+
+class Check(TypedDict):
+    """The result of one check of an answer."""
+
+    name: str
+    passed: bool
+    score: float
+    """0..1, higher is better."""
+    reason: str
+
+
+class Verdict(TypedDict):
+    """What validation found about the newest attempt, and what follows."""
+
+    ok: bool
+    step: Step
+    checks: list[Check]
+    reason: str
+
+
+class Bounds(TypedDict):
+    """How often each edge back may be taken for one question. The only place that says so."""
+
+    fixes_per_tier: int
+    escalations: int
+    decompressions: int
+
+
+BOUNDS: Bounds = {"fixes_per_tier": 1, "escalations": 1, "decompressions": 1}
