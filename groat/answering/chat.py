@@ -31,6 +31,8 @@ class Endpoint:
     """Model whose list price applies; a reference model for one that runs here."""
     key_setting: str
     """Name of the setting that holds its key, for the message when the key is refused."""
+    offline: bool = False
+    """It runs here, without a key, and its price is a reference model's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +55,11 @@ class Answerer:
     def __init__(self, endpoints: Mapping[Tier, Endpoint]) -> None:
         """Keep the endpoints; nothing is called yet."""
         self.endpoints = dict(endpoints)
+
+    @property
+    def policy(self) -> str:
+        """Names of the models that may answer, cheap first: part of what a kept answer is kept under."""
+        return f"{self.endpoints['cheap'].name} > {self.endpoints['expensive'].name}"
 
     async def answer(self, prompt: Sequence[BaseMessage], *, tier: Tier) -> Reply:
         """Send the prompt to the model of ``tier`` and return its reply.

@@ -17,6 +17,12 @@ def total(charges: Iterable[Charge]) -> Decimal | None:
     return amount
 
 
+def total_text(charges: Iterable[Charge]) -> str | None:
+    """Return ``total`` as a plain decimal, the form that states and records carry."""
+    amount = total(charges)
+    return None if amount is None else f"{amount:f}"
+
+
 def baseline_cost(prices: PriceTable, model: str, *, input_tokens: int, output_tokens: int) -> Decimal | None:
     """Return what the named baseline "all expensive" pays for one question, in dollars; None when the price is unknown.
 

@@ -1,0 +1,18 @@
+"""The graph of this process, from this process's environment. ``langgraph.json`` points here; nobody imports it by name."""
+
+import os
+from pathlib import Path
+
+from dotenv import load_dotenv
+
+from graph.build import build_graph
+from graph.services import open_services
+from graph.settings import read_settings
+
+_HOME = Path(__file__).resolve().parent.parent
+
+load_dotenv(_HOME / ".env")
+
+settings = read_settings(os.environ, home=_HOME / ".groat")
+services = open_services(settings)
+graph = build_graph(services)

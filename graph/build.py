@@ -1,0 +1,57 @@
+"""The picture."""
+
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+
+from graph.context import Context
+from graph.edges import after_cache, after_compress, after_route, after_validate
+from graph.services import Services
+from graph.state import Input, Output, State
+from nodes import Knobs
+from nodes.answer_cheap import AnswerCheap
+from nodes.answer_expensive import AnswerExpensive
+from nodes.check_cache import CheckCache
+from nodes.compress import Compress
+from nodes.remember import Remember
+from nodes.retrieve import Retrieve
+from nodes.route import RouteQuestion
+from nodes.validate import Validate
+
+Groat = CompiledStateGraph[State, Knobs, Input, Output]
+
+
+def build_graph(s: Services, *, checkpointer: BaseCheckpointSaver[str] | None = None) -> Groat:
+    """Return the compiled graph over live engines. LangGraph's server brings a checkpointer of its own."""
+    g: StateGraph[State, Knobs, Input, Output] = StateGraph(
+        State, context_schema=Context, input_schema=Input, output_schema=Output
+    )
+    g.add_node(
+        "check_cache",
+        CheckCache(
+            answers=s.answers,
+            knowledge=s.knowledge,
+            embedder=s.embedder,
+            answerer=s.answerer,
+            books=s.books,
+            tenants=s.tenants,
+        ),
+    )
+    g.add_node("retrieve", Retrieve(knowledge=s.knowledge, k=s.retrieve_k, max_tokens=s.context_tokens))
+    g.add_node("route", RouteQuestion(router=s.router, embedder=s.embedder, books=s.books))
+    g.add_node("compress", Compress(compressor=s.compressor, knowledge=s.knowledge, embedder=s.embedder))
+    g.add_node("answer_cheap", AnswerCheap(answerer=s.answerer, books=s.books))
+    g.add_node("answer_expensive", AnswerExpensive(answerer=s.answerer, books=s.books))
+    g.add_node("validate", Validate(books=s.books))
+    g.add_node("remember", Remember(answers=s.answers, embedder=s.embedder))
+
+    g.add_edge(START, "check_cache")
+    g.add_conditional_edges("check_cache", after_cache)
+    g.add_edge("retrieve", "route")
+    g.add_conditional_edges("route", after_route)
+    g.add_conditional_edges("compress", after_compress)
+    g.add_edge("answer_cheap", "validate")
+    g.add_edge("answer_expensive", "validate")
+    g.add_conditional_edges("validate", after_validate)
+    g.add_edge("remember", END)
+    return g.compile(name="groat", checkpointer=checkpointer)

@@ -1,0 +1,51 @@
+"""The knobs of one run. Studio makes its form from this."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from groat.errors import BadInput
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """What one run may change. Everything has a default that is safe to leave."""
+
+    tenant: Annotated[str, Field(description="Whose documents and answers may be used. Tenants never see each other's.")] = (
+        "default"
+    )
+    tier: Annotated[
+        Literal["auto", "cheap", "expensive"],
+        Field(description="Which model must answer; auto leaves it to the router and to validation."),
+    ] = "auto"
+    use_cache: Annotated[bool, Field(description="Serve kept answers, and keep this one.")] = True
+    max_quality_loss: Annotated[
+        float,
+        Field(
+            ge=0, le=1, description="Largest mean loss of quality against the expensive model, 0 to 1; 0.01 is one per cent."
+        ),
+    ] = 0.01
+    max_cost_usd: Annotated[
+        float | None,
+        Field(
+            description="Most that this question may cost, in dollars; empty for no limit. What has no known price is too dear."
+        ),
+    ] = None
+    language: Annotated[
+        Literal["auto", "zh", "en"],
+        Field(description="Language of the answer; auto takes that of the question."),
+    ] = "auto"
+
+    def __post_init__(self) -> None:
+        """Refuse values that mean nothing, whoever sent them."""
+        if not isinstance(self.tenant, str) or not self.tenant.strip():
+            raise BadInput("the tenant is empty; name one, or leave it out for 'default'")
+        if self.tier not in ("auto", "cheap", "expensive"):
+            raise BadInput(f"the tier {self.tier!r} is not known; it is auto, cheap or expensive")
+        if self.language not in ("auto", "zh", "en"):
+            raise BadInput(f"the language {self.language!r} is not known; it is auto, zh or en")
+        if isinstance(self.max_quality_loss, bool) or not 0 <= self.max_quality_loss <= 1:
+            raise BadInput(f"max_quality_loss {self.max_quality_loss!r} is outside 0..1; 0.01 is one per cent")
+        if self.max_cost_usd is not None and not self.max_cost_usd >= 0:
+            raise BadInput(f"max_cost_usd {self.max_cost_usd!r} is below zero")

@@ -1,0 +1,39 @@
+"""The arrows of the picture: pure functions of the state, whose return types Studio draws."""
+
+from typing import Literal
+
+from graph.state import State
+
+
+def after_cache(state: State) -> Literal["__end__", "retrieve"]:
+    """A hit ends the run."""
+    return "__end__" if state["lookup"]["outcome"] == "hit" else "retrieve"
+
+
+def after_route(state: State) -> Literal["compress", "answer_cheap", "answer_expensive"]:
+    """What needs no documents, or has none, skips compression."""
+    route = state["route"]
+    assert route is not None  # the box before wrote it
+    if route["kind"] == "knowledge" and state["passages"]:
+        return "compress"
+    return "answer_cheap" if route["tier"] == "cheap" else "answer_expensive"
+
+
+def after_compress(state: State) -> Literal["answer_cheap", "answer_expensive"]:
+    """The router's choice, until an escalation overrules it."""
+    route = state["route"]
+    assert route is not None  # the box before wrote it
+    escalated = any(verdict["step"] == "escalate" for verdict in state["verdicts"])
+    return "answer_expensive" if escalated or route["tier"] == "expensive" else "answer_cheap"
+
+
+def after_validate(state: State) -> Literal["remember", "compress", "answer_cheap", "answer_expensive", "__end__"]:
+    """Follow the verdict; how often each way back may be taken stands in ``groat.types.BOUNDS``."""
+    step = state["verdicts"][-1]["step"]
+    if step == "accept":
+        return "remember"
+    if step == "exhausted":
+        return "__end__"
+    if step == "fix":
+        return "answer_cheap" if state["attempts"][-1]["tier"] == "cheap" else "answer_expensive"
+    return "compress" if state["shortened"] is not None else "answer_expensive"

@@ -1,0 +1,7 @@
+"""Send the model the sentences that matter."""
+
+from groat.compression.calibration import Calibration
+from groat.compression.compressor import Compressor, full
+from groat.compression.ranking import rank_sentences
+
+__all__ = ["Calibration", "Compressor", "full", "rank_sentences"]

@@ -1,0 +1,76 @@
+"""Read the question out of what the caller sent: a bare question, or the messages of a conversation."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from langchain_core.messages import AnyMessage
+
+from groat.errors import BadInput
+from groat.text import clean_question, detect_language
+from groat.types import Asked, Language, Turn
+
+MAX_TURNS = 6
+"""How many earlier messages go to the model: three exchanges, enough for "and for the other one?"."""
+
+
+def read_question(
+    question: str | None,
+    messages: Sequence[AnyMessage],
+    *,
+    previous: str | None,
+    tenant: str,
+    language: Literal["auto", "zh", "en"],
+) -> Asked:
+    """Return the question with its conversation.
+
+    The newest message counts when a person wrote it; otherwise ``question`` is new and the messages are the conversation
+    so far. A follow-up is searched for together with the question before it, since alone it may mean anything.
+
+    Args:
+        question: bare question, None or left over from the turn before when the caller sent messages.
+        messages: the conversation, oldest first; may be empty.
+        previous: text of the question answered before in this conversation, None at the first.
+        tenant: whose documents and answers may be used.
+        language: language of the answer; "auto" takes that of the question.
+
+    Raises:
+        BadInput: no question, a question and a different newest message, or a question that cannot be asked.
+    """
+    from_messages = bool(messages) and messages[-1].type == "human"
+    fresh = question if question is not None and question != previous else None
+    if from_messages:
+        text, earlier = messages[-1].text, messages[:-1]
+        if fresh is not None and fresh.strip() != text.strip():
+            raise BadInput("both a question and a newer message were sent, and they differ; send one of them")
+    elif question is not None:
+        text, earlier = question, messages
+    else:
+        raise BadInput("no question was sent; give `question`, or `messages` that end with the user's message")
+    text = clean_question(text)
+    history = _turns(earlier)
+    asked_language = detect_language(text, default=_language_before(history))
+    return {
+        "text": text,
+        "language": asked_language,
+        "answer_language": asked_language if language == "auto" else language,
+        "search_text": _search_text(text, history),
+        "history": history,
+        "tenant": tenant,
+    }
+
+
+def _turns(messages: Sequence[AnyMessage]) -> list[Turn]:
+    turns: list[Turn] = []
+    for message in messages:
+        if message.type in {"human", "ai"} and message.text.strip():
+            turns.append({"role": "user" if message.type == "human" else "assistant", "content": message.text})
+    return turns[-MAX_TURNS:]
+
+
+def _search_text(text: str, history: Sequence[Turn]) -> str:
+    asked_before = [turn["content"] for turn in history if turn["role"] == "user"]
+    return f"{asked_before[-1]}\n{text}" if asked_before else text
+
+
+def _language_before(history: Sequence[Turn]) -> Language:
+    return detect_language(history[-1]["content"]) if history else "en"

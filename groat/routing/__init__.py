@@ -1,0 +1,6 @@
+"""Which of the two models should answer?"""
+
+from groat.routing.artifact import RouterArtifact
+from groat.routing.router import Evidence, Router
+
+__all__ = ["Evidence", "Router", "RouterArtifact"]

@@ -1,0 +1,157 @@
+"""Read the question and ask the answer cache, before anything that costs money."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
+from langgraph.runtime import Runtime
+from langgraph.types import Overwrite
+from typing_extensions import TypedDict
+
+from groat.answering import PROMPT_VERSION, Answerer
+from groat.cache import AnswerCache, conversation_key
+from groat.conversation import read_question
+from groat.costs import Books, total_text
+from groat.embedding import Embedder, Vector
+from groat.errors import UnknownTenant
+from groat.knowledge import Knowledge
+from groat.tracing import names
+from groat.types import Asked, Charge, Identity, Lookup, Source
+from nodes import Knobs
+
+
+class Needs(TypedDict, total=False):
+    """What this box reads."""
+
+    question: str | None
+    messages: Sequence[AnyMessage]
+    asked: Asked | None
+
+
+class Update(TypedDict, total=False):
+    """What this box writes; it also clears what the turn before left."""
+
+    run: str
+    question: str
+    messages: list[AnyMessage]
+    asked: Asked
+    identity: Identity
+    lookup: Lookup
+    path: Overwrite
+    charges: Overwrite
+    attempts: Overwrite
+    verdicts: Overwrite
+    route: None
+    shortened: None
+    answer: str
+    verified: bool
+    sources: list[Source]
+    error: str
+    cost_usd: str | None
+    baseline_cost_usd: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckCache:
+    """The box ``check_cache``."""
+
+    answers: AnswerCache
+    knowledge: Knowledge
+    embedder: Embedder
+    answerer: Answerer
+    books: Books
+    tenants: frozenset[str]
+    """Tenants that are known without documents of their own."""
+
+    async def __call__(self, state: Needs, runtime: Runtime[Knobs]) -> Update:
+        """Return the question, the decision of the cache and, on a hit, the answer."""
+        knobs = runtime.context
+        before = state.get("asked")
+        asked = read_question(
+            state.get("question"),
+            state.get("messages") or [],
+            previous=before["text"] if before else None,
+            tenant=knobs.tenant,
+            language=knobs.language,
+        )
+        await self._know(knobs.tenant)
+        run = uuid.uuid4().hex
+        identity = self._identity(asked, knobs)
+        charges: list[Charge] = []
+
+        async def embed(text: str) -> Vector:
+            vector = await self.embedder.query(text)
+            key = f"{run}:check_cache:embedding"
+            charge = self.books.embedding(key=key, model=self.embedder.name, text=text)
+            charges[:] = [charge]
+            return vector
+
+        lookup, kept = _OFF, None
+        if knobs.use_cache:
+            lookup, kept = await self.answers.lookup(
+                identity,
+                asked,
+                embed=embed,
+                current_versions=lambda ids: self.knowledge.versions(ids, tenant=knobs.tenant),
+            )
+        failed = await self.books.record(charges, run=run, tenant=knobs.tenant) if charges else None
+        runtime.stream_writer({names.EVENT: names.CACHE_DECIDED, **lookup, "ledger_failed": failed})
+        update: Update = {
+            "run": run,
+            "question": asked["text"],
+            "asked": asked,
+            "identity": identity,
+            "lookup": lookup,
+            "path": Overwrite(["check_cache"]),
+            "charges": Overwrite(charges),
+            "attempts": Overwrite([]),
+            "verdicts": Overwrite([]),
+            "route": None,
+            "shortened": None,
+            "answer": "",
+            "verified": False,
+            "sources": [],
+            "error": "",
+            "cost_usd": None,
+            "baseline_cost_usd": None,
+        }
+        spoken = not state.get("messages") or state["messages"][-1].type != "human"
+        said: list[AnyMessage] = [HumanMessage(asked["text"])] if spoken else []
+        if kept is None:
+            return {**update, "messages": said}
+        return {
+            **update,
+            "messages": [*said, AIMessage(kept["answer"])],
+            "answer": kept["answer"],
+            "verified": True,
+            "sources": kept["sources"],
+            "cost_usd": total_text(charges),
+            "baseline_cost_usd": kept["baseline_cost_usd"],
+        }
+
+    async def _know(self, tenant: str) -> None:
+        if tenant not in self.tenants and tenant not in await self.knowledge.tenants():
+            raise UnknownTenant(
+                f"the tenant {tenant!r} is not known; ingest documents with `groat ingest PATH --tenant {tenant}`, "
+                "or add it to GROAT_TENANTS"
+            )
+
+    def _identity(self, asked: Asked, knobs: Knobs) -> Identity:
+        return {
+            "tenant": asked["tenant"],
+            "answer_language": asked["answer_language"],
+            "prompt_version": PROMPT_VERSION,
+            "model_policy": f"{self.answerer.policy}; tier={knobs.tier}; loss={knobs.max_quality_loss:g}",
+            "conversation": conversation_key(asked["history"]),
+        }
+
+
+_OFF: Lookup = {
+    "outcome": "off",
+    "tier": None,
+    "reason": "off",
+    "candidate": None,
+    "threshold": None,
+    "calibration": "none",
+}

@@ -1,0 +1,65 @@
+"""Keep the accepted answer for the next who asks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from langgraph.runtime import Runtime
+from typing_extensions import TypedDict
+
+from groat.cache import AnswerCache
+from groat.embedding import Embedder
+from groat.tracing import names
+from groat.types import Asked, Attempt, DocumentVersion, Identity, Passage, Shortened, Source
+from nodes import Knobs
+
+
+class Needs(TypedDict):
+    """What this box reads."""
+
+    asked: Asked
+    identity: Identity
+    passages: list[Passage]
+    shortened: Shortened | None
+    attempts: list[Attempt]
+    answer: str
+    sources: list[Source]
+    baseline_cost_usd: str | None
+
+
+class Update(TypedDict):
+    """What this box writes."""
+
+    path: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remember:
+    """The box ``remember``."""
+
+    answers: AnswerCache
+    embedder: Embedder
+
+    async def __call__(self, state: Needs, runtime: Runtime[Knobs]) -> Update:
+        """Offer the answer to the cache, which may refuse it."""
+        kept = False
+        if runtime.context.use_cache:
+            shortened = state["shortened"]
+            kept = await self.answers.remember(
+                state["identity"],
+                state["asked"],
+                {
+                    "answer": state["answer"],
+                    "sources": state["sources"],
+                    "documents": _versions(shortened["passages"] if shortened else []),
+                    "tier": state["attempts"][-1]["tier"],
+                    "baseline_cost_usd": state["baseline_cost_usd"],
+                },
+                embed=self.embedder.query,
+            )
+        runtime.stream_writer({names.EVENT: names.REMEMBERED if kept else names.NOT_REMEMBERED})
+        return {"path": ["remember"]}
+
+
+def _versions(passages: Sequence[Passage]) -> list[DocumentVersion]:
+    versions = {passage["document_id"]: passage["version"] for passage in passages}
+    return [{"id": name, "version": version} for name, version in versions.items()]

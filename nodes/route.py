@@ -1,0 +1,74 @@
+"""Choose the model that answers."""
+
+from dataclasses import dataclass
+
+from langgraph.runtime import Runtime
+from typing_extensions import TypedDict
+
+from groat.answering import ASSUMED_OUTPUT
+from groat.costs import Books
+from groat.embedding import Embedder
+from groat.routing import Evidence, Router
+from groat.text import count_tokens
+from groat.tracing import names
+from groat.types import Asked, Charge, Passage, Route
+from nodes import Knobs
+
+_PROMPT_WITHOUT_DOCUMENTS = 300
+"""Tokens of rules, question and tags, rounded up."""
+
+
+class Needs(TypedDict):
+    """What this box reads."""
+
+    run: str
+    asked: Asked
+    passages: list[Passage]
+    charges: list[Charge]
+
+
+class Update(TypedDict):
+    """What this box writes."""
+
+    route: Route
+    charges: list[Charge]
+    path: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RouteQuestion:
+    """The box ``route``."""
+
+    router: Router
+    embedder: Embedder
+    books: Books
+
+    async def __call__(self, state: Needs, runtime: Runtime[Knobs]) -> Update:
+        """Return the route; the vector of the question is the one that the cache and retrieval used."""
+        knobs = runtime.context
+        asked = state["asked"]
+        vector = await self.embedder.query(asked["search_text"])
+        route = self.router.route(
+            asked,
+            vector,
+            Evidence.of(state["passages"]),
+            tier=knobs.tier,
+            max_quality_loss=knobs.max_quality_loss,
+        )
+        if route["tier"] == "expensive" and knobs.tier == "auto" and self._too_dear(state["passages"], knobs):
+            route = {**route, "tier": "cheap", "reasons": [*route["reasons"], "the budget does not reach the expensive model"]}
+        charges: list[Charge] = []
+        if not any(charge["kind"] == "embedding" for charge in state["charges"]):
+            key = f"{state['run']}:route:embedding"
+            charges = [self.books.embedding(key=key, model=self.embedder.name, text=asked["search_text"])]
+            await self.books.record(charges, run=state["run"], tenant=asked["tenant"])
+        runtime.stream_writer({names.EVENT: names.ROUTED, **route})
+        return {"route": route, "charges": charges, "path": ["route"]}
+
+    def _too_dear(self, passages: list[Passage], knobs: Knobs) -> bool:
+        if knobs.max_cost_usd is None:
+            return False
+        given = sum(count_tokens(passage["text"]) for passage in passages) + _PROMPT_WITHOUT_DOCUMENTS
+        cost = self.books.baseline(input_tokens=given, output_tokens=ASSUMED_OUTPUT)
+        # A price that is not known cannot be shown to fit the budget.
+        return cost is None or float(cost) > knobs.max_cost_usd

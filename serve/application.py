@@ -1,0 +1,44 @@
+"""Load the application the way LangGraph's server does: by the path in ``langgraph.json``."""
+
+import importlib.util
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from graph.build import Groat
+from graph.services import Services
+from graph.settings import Settings
+from groat.errors import SettingsError
+
+ROOT = Path(__file__).resolve().parent.parent
+"""The folder of ``langgraph.json``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Application:
+    """The settings of this process, the engines made from them, and the graph over the engines."""
+
+    settings: Settings
+    services: Services
+    graph: Groat
+
+
+@lru_cache(maxsize=1)
+def load_application() -> Application:
+    """Return the application of this process, made at the first call.
+
+    Raises:
+        SettingsError: a setting cannot be used, or ``langgraph.json`` does not name the graph.
+    """
+    try:
+        target = json.loads((ROOT / "langgraph.json").read_text(encoding="utf-8"))["graphs"]["groat"]["path"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SettingsError(f"{ROOT / 'langgraph.json'} does not name the graph 'groat'; restore the file") from error
+    file, _, _ = str(target).partition(":")
+    spec = importlib.util.spec_from_file_location("groat_application", ROOT / file)
+    if spec is None or spec.loader is None:
+        raise SettingsError(f"{ROOT / file} is no Python file; correct langgraph.json")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return Application(settings=module.settings, services=module.services, graph=module.graph)

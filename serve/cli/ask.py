@@ -1,0 +1,103 @@
+"""``groat ask``: one question through the graph."""
+
+import asyncio
+import sys
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+
+from graph.context import Context
+from groat.errors import GroatError, ModelError
+from serve.application import load_application
+from serve.asking import Answered, ask, conversations
+from serve.cli.output import JsonOption, TenantOption, console, dollars, saved, write_json
+
+
+def ask_command(
+    question: Annotated[str, typer.Argument(help="What to ask; - reads it from standard input.")],
+    tenant: TenantOption = "default",
+    thread: Annotated[str | None, typer.Option(metavar="ID", help="Conversation that the question belongs to.")] = None,
+    tier: Annotated[Literal["auto", "cheap", "expensive"], typer.Option(help="Which model must answer.")] = "auto",
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Serve no kept answer and keep none.")] = False,
+    language: Annotated[Literal["auto", "zh", "en"], typer.Option(help="Language of the answer.")] = "auto",
+    max_quality_loss: Annotated[float, typer.Option(help="Largest mean loss of quality, 0 to 1.")] = 0.01,
+    max_cost: Annotated[float | None, typer.Option(metavar="USD", help="Most that this question may cost.")] = None,
+    json_file: JsonOption = None,
+) -> None:
+    """Ask one question; print the answer, its way through the graph, its sources and what it cost."""
+    context = Context(
+        tenant=tenant,
+        tier=tier,
+        use_cache=not no_cache,
+        max_quality_loss=max_quality_loss,
+        max_cost_usd=max_cost,
+        language=language,
+    )
+    if question == "-":
+        question = sys.stdin.buffer.read(4_000_000).decode("utf-8", errors="replace")
+    answered = asyncio.run(_ask(question, context, thread))
+    if json_file is not None:
+        write_json(answered, json_file)
+    else:
+        _print(console(), answered)
+    if answered["error"]:
+        raise ModelError(answered["error"], failure="unknown")
+
+
+async def _ask(question: str, context: Context, thread: str | None) -> Answered:
+    app = load_application()
+    if thread is None:
+        return await ask(app.graph, question, context)
+    if not thread.strip():
+        raise GroatError("the thread is empty; give it any name, or leave --thread out")
+    async with conversations(app.services, app.settings.data_dir) as graph:
+        return await ask(graph, question, context, thread=thread)
+
+
+def _print(out: Console, answered: Answered) -> None:
+    decisions = answered["decisions"]
+    if answered["answer"]:
+        mark = "" if answered["verified"] else "  [yellow](unverified)[/]"
+        out.print()
+        out.print(answered["answer"], markup=False, style="bold")
+        if mark:
+            out.print(mark.strip())
+        out.print()
+    out.print("path     " + " → ".join(answered["path"]), markup=False)
+    for line in explained(answered):
+        out.print("         " + line, markup=False, style="dim")
+    for source in answered["sources"]:
+        out.print(f"source   {source['title']} [{source['id']}]", markup=False)
+    cost, baseline = _text(answered["cost_usd"]), _text(answered["baseline_cost_usd"])
+    less = saved(cost, baseline)
+    out.print(f"cost     {dollars(cost)}; all expensive {dollars(baseline)}{', ' + less if less else ''}", markup=False)
+    out.print(f"time     {answered['latency_ms']:.0f} ms, trace {answered['trace_id']}", markup=False)
+    if any("offline" in attempt["model"] for attempt in decisions["attempts"]):
+        out.print("         answered offline by quoting; tokens are priced as the reference models (groat doctor)", style="dim")
+
+
+def explained(answered: Answered) -> list[str]:
+    """Return one line for each decision, for people."""
+    decisions = answered["decisions"]
+    lookup, route, compression = decisions["lookup"], decisions["route"], decisions["compression"]
+    near = lookup["candidate"]
+    likeness = f", nearest kept question at {near['similarity']:.3f}" if near else ""
+    needed = f" of {lookup['threshold']:.3f} needed" if near and lookup["threshold"] is not None else ""
+    lines = [f"cache: {lookup['outcome']} ({lookup['reason']}{likeness}{needed})"]
+    if route:
+        chance = f", cheap is good enough with p={route['p_cheap_ok']:.2f}" if route["p_cheap_ok"] is not None else ""
+        cut = f", {route['threshold']:.2f} needed" if route["threshold"] is not None else ""
+        reasons = f" ({', '.join(route['reasons'])})" if route["reasons"] else ""
+        lines.append(f"route: {route['tier']}{chance}{cut}{reasons}")
+    if compression:
+        lines.append(
+            f"context: {compression['tokens_before']} → {compression['tokens_after']} tokens ({compression['reason']})"
+        )
+    for attempt, verdict in zip(decisions["attempts"], decisions["verdicts"], strict=True):
+        lines.append(f"{attempt['tier']} {attempt['model']}: {verdict['step']} ({verdict['reason']})")
+    return lines
+
+
+def _text(amount: float | None) -> str | None:
+    return None if amount is None else f"{amount:.9f}"

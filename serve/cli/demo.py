@@ -1,0 +1,109 @@
+"""``groat demo``: a dozen questions about the help centre, with what each cost."""
+
+import asyncio
+import tempfile
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+from rich.table import Table
+
+from graph.build import build_graph
+from graph.context import Context
+from groat.cache import AnswerCache, SqliteStore
+from groat.costs import Books, SqliteLedger
+from serve.application import ROOT, Application, load_application
+from serve.asking import Answered, ask
+from serve.cli.documents import ingest
+from serve.cli.output import JsonOption, console, dollars, saved, write_json
+
+DOCUMENTS = ROOT / "evals" / "datasets" / "helpcentre" / "docs"
+
+QUESTIONS = (
+    "How long is a password reset link valid?",
+    "How long is a password reset link valid?",
+    "for how long does the link for resetting my password work",
+    "怎么修改密码?",
+    "在哪里可以修改登录密码？",
+    "How many Leaf Plugs can I use on the Basic plan?",
+    "How many Leaf Plugs can I use on the Plus plan?",
+    "What happens if I pay my invoice late as a business?",
+    "退货之后多久能收到退款？",
+    "瓦叶电池在多低的温度下还能工作？",
+    "Is the yearly Plus plan cheaper than paying Plus monthly for a year, and by how much?",
+    "谢谢！",
+)
+
+
+def demo_command(json_file: JsonOption = None) -> None:
+    """Ingest the help centre, ask about it in both languages, and show way, answer and cost of each question."""
+    app = load_application()
+    answers = asyncio.run(_run(app))
+    if json_file is not None:
+        write_json([{"question": question, **answered} for question, answered in answers], json_file)
+    else:
+        _print(app, answers)
+
+
+async def _run(app: Application) -> list[tuple[str, Answered]]:
+    out = console()
+    out.stderr = True
+    report = await ingest(app, [DOCUMENTS], "default")
+    out.print(f"help centre: {len(report.added) + len(report.unchanged) + len(report.changed)} documents ready")
+    # Cache and ledger of its own, so that every demo starts from nothing and leaves nothing.
+    with tempfile.TemporaryDirectory() as folder:
+        books = app.services.books
+        services = replace(
+            app.services,
+            answers=AnswerCache(SqliteStore(Path(folder) / "cache.sqlite"), app.services.answers.calibration),
+            books=Books(books.prices, SqliteLedger(Path(folder) / "ledger.sqlite"), baseline_model=books.baseline_model),
+        )
+        graph = build_graph(services)
+        return [(question, await ask(graph, question, Context())) for question in QUESTIONS]
+
+
+def _print(app: Application, answers: list[tuple[str, Answered]]) -> None:
+    out = console()
+    table = Table("question", "path", "answer", "cost", "all expensive", show_lines=True)
+    for question, answered in answers:
+        table.add_row(
+            question,
+            way(answered),
+            answered["answer"].split("\n")[0],
+            dollars(_text(answered["cost_usd"])),
+            dollars(_text(answered["baseline_cost_usd"])),
+        )
+    out.print(table)
+    cost = sum((Decimal(_text(answered["cost_usd"]) or 0) for _, answered in answers), Decimal(0))
+    baseline = sum((Decimal(_text(answered["baseline_cost_usd"]) or 0) for _, answered in answers), Decimal(0))
+    unknown = sum(answered["cost_usd"] is None for _, answered in answers)
+    out.print(
+        f"total: {dollars(cost)} for {len(answers)} questions; all expensive: {dollars(baseline)} ({saved(str(cost), str(baseline))})"
+        + (f"; {unknown} of unknown price are missing" if unknown else "")
+    )
+    offline = [endpoint for endpoint in app.services.answerer.endpoints.values() if endpoint.offline]
+    if offline:
+        names = ", ".join(f"{endpoint.name} as {endpoint.priced_as}" for endpoint in offline)
+        out.print(
+            f"No key is set, so nothing was paid: answers are quotes, tokens are counted (o200k) and priced at list prices: {names}."
+        )
+    out.print(
+        '\nTry next:\n  .venv/bin/groat ask "怎么修改密码?"\n  .venv/bin/groat ingest YOUR_FOLDER\n  make dev   (LangGraph Studio)'
+    )
+
+
+def way(answered: Answered) -> str:
+    """Return the path in short: what decided, and what it did to the context."""
+    decisions = answered["decisions"]
+    lookup, compression = decisions["lookup"], decisions["compression"]
+    if lookup["outcome"] == "hit":
+        return f"hit ({lookup['tier']})"
+    steps = []
+    for attempt, verdict in zip(decisions["attempts"], decisions["verdicts"], strict=True):
+        steps.append(f"{attempt['tier']}: {verdict['step']}")
+    context = f"\n{compression['tokens_before']} → {compression['tokens_after']} tokens" if compression else "\nno documents"
+    return "miss, " + ", ".join(steps) + context
+
+
+def _text(amount: float | None) -> str | None:
+    return None if amount is None else f"{amount:.9f}"

@@ -1,0 +1,48 @@
+"""The commands, and how their failures are told."""
+
+import sys
+
+import typer
+
+from groat.errors import GroatError
+from serve.cli.ask import ask_command
+from serve.cli.demo import demo_command
+from serve.cli.doctor import doctor_command
+from serve.cli.documents import forget_command, ingest_command
+
+app = typer.Typer(
+    name="groat",
+    help="Answers questions from your documents, in Chinese and English, for a small part of what one big model costs.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("ask")(ask_command)
+app.command("ingest")(ingest_command)
+app.command("forget")(forget_command)
+app.command("doctor")(doctor_command)
+app.command("demo")(demo_command)
+
+
+def main() -> None:
+    """Run the command; a failure that groat understands is one sentence on standard error and exit code 1."""
+    try:
+        app()
+    except GroatError as error:
+        sys.stderr.write(f"groat: {_one_line(str(error))}\n")
+        sys.exit(1)
+    except OSError as error:
+        # Reached only where no engine stood between: standard output closed, a data folder without permission.
+        what = f"{error.filename}: " if error.filename else ""
+        sys.stderr.write(f"groat: {what}{error.strerror or error}; check permissions, space and GROAT_DATA_DIR\n")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+"""Is every part there and at work, and what to do about one that is not?"""
+
+import importlib.util
+import os
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Literal
+
+from typing_extensions import TypedDict
+
+from groat.answering import build_prompt
+from groat.costs import LOCAL
+from groat.errors import GroatError
+from groat.types import Asked, Tier
+from serve.application import Application
+
+
+class Part(TypedDict):
+    """One part and its state."""
+
+    part: str
+    state: Literal["ok", "note", "broken"]
+    """"note": it works, and there is something to know or to gain."""
+    says: str
+
+
+async def examine(app: Application) -> list[Part]:
+    """Test each part for real and return one line for each; a configured model is called once with a short question."""
+    tests: list[tuple[str, Callable[[], Awaitable[Part]]]] = [
+        ("data folder", lambda: _folder(app.settings.data_dir)),
+        ("knowledge", lambda: _knowledge(app)),
+        ("cache", lambda: _cache(app)),
+        ("ledger", lambda: _ledger(app)),
+        ("embeddings", lambda: _embeddings(app)),
+        ("router", lambda: _router(app)),
+        ("cheap model", lambda: _model(app, "cheap")),
+        ("expensive model", lambda: _model(app, "expensive")),
+        ("prices", lambda: _prices(app)),
+        ("Studio", _studio),
+    ]
+    parts: list[Part] = []
+    for name, test in tests:
+        try:
+            parts.append(await test())
+        except GroatError as error:
+            parts.append({"part": name, "state": "broken", "says": str(error)})
+    return parts
+
+
+async def _folder(folder: Path) -> Part:
+    where = folder if folder.exists() else next(parent for parent in folder.parents if parent.exists())
+    if not where.is_dir() or not os.access(where, os.W_OK | os.X_OK):
+        says = f"{where} cannot be written; change its permissions or set GROAT_DATA_DIR"
+        return {"part": "data folder", "state": "broken", "says": says}
+    return {"part": "data folder", "state": "ok", "says": str(folder)}
+
+
+async def _knowledge(app: Application) -> Part:
+    knowledge = app.services.knowledge
+    await knowledge.check()
+    tenants = sorted(await knowledge.tenants())
+    if not tenants:
+        says = "no documents yet; run `groat ingest PATH`, for instance `groat ingest evals/datasets/helpcentre/docs`"
+        return {"part": "knowledge", "state": "note", "says": says}
+    counts = [(tenant, *await knowledge.count(tenant)) for tenant in tenants]
+    says = "; ".join(
+        f"tenant {tenant}: {documents} documents, {sentences} sentences" for tenant, documents, sentences in counts
+    )
+    return {"part": "knowledge", "state": "ok", "says": says}
+
+
+async def _cache(app: Application) -> Part:
+    await app.services.answers.check()
+    says = f"{await app.services.answers.count()} answers kept"
+    if app.services.answers.calibration is None:
+        says += "; no thresholds fit these embeddings, so only equal questions hit"
+        return {"part": "cache", "state": "note", "says": says}
+    return {"part": "cache", "state": "ok", "says": f"{says}, thresholds {app.services.answers.calibration.version}"}
+
+
+async def _ledger(app: Application) -> Part:
+    await app.services.books.ledger.check()
+    totals = await app.services.books.ledger.totals(since=time.time() - 86_400)
+    says = f"{totals.charges} charges in 24 hours, ${totals.cost_usd:.6f}"
+    return {"part": "ledger", "state": "ok", "says": says + (f", {totals.unknown} of unknown price" if totals.unknown else "")}
+
+
+async def _embeddings(app: Application) -> Part:
+    begun = time.perf_counter()
+    vector = await app.services.embedder.query(f"瓦 leaf {begun}")
+    says = f"{app.services.embedder.name}, {len(vector)} dimensions, {(time.perf_counter() - begun) * 1000:.0f} ms"
+    return {"part": "embeddings", "state": "ok", "says": says}
+
+
+async def _router(app: Application) -> Part:
+    if app.services.router.version == "none":
+        says = "no trained router fits these embeddings; everything but small talk goes to the expensive model"
+        return {"part": "router", "state": "note", "says": says}
+    return {"part": "router", "state": "ok", "says": f"artifact {app.services.router.version}"}
+
+
+async def _model(app: Application, tier: Tier) -> Part:
+    name = f"{tier} model"
+    endpoint = app.services.answerer.endpoints[tier]
+    if endpoint.offline:
+        says = (
+            f"{endpoint.name} quotes the documents, priced as {endpoint.priced_as}; "
+            f"set OPENAI_API_KEY or GROAT_{tier.upper()}_MODEL for a real model"
+        )
+        return {"part": name, "state": "note", "says": says}
+    asked: Asked = {
+        "text": "Hello",
+        "language": "en",
+        "answer_language": "en",
+        "search_text": "Hello",
+        "history": [],
+        "tenant": "default",
+    }
+    reply = await app.services.answerer.answer(build_prompt(asked, [], kind="small_talk"), tier=tier)
+    run = f"doctor-{time.time_ns()}"
+    charge = app.services.books.chat(
+        key=f"{run}:{tier}", model=endpoint.name, priced_as=endpoint.priced_as, tier=tier, usage=reply.usage
+    )
+    await app.services.books.record([charge], run=run, tenant="default")
+    return {"part": name, "state": "ok", "says": f"{endpoint.name} answered in {reply.latency_ms:.0f} ms"}
+
+
+async def _prices(app: Application) -> Part:
+    models = {endpoint.priced_as for endpoint in app.services.answerer.endpoints.values()}
+    unknown = sorted(model for model in models if model != LOCAL and not app.services.books.prices.knows(model))
+    if unknown:
+        says = f"no list price is known for {', '.join(unknown)}; costs are shown as unknown until groat/costs/overrides.json has one"
+        return {"part": "prices", "state": "note", "says": says}
+    return {"part": "prices", "state": "ok", "says": app.services.books.prices.version}
+
+
+async def _studio() -> Part:
+    if importlib.util.find_spec("langgraph_api") is None:
+        says = "not installed; `make install` brings it, or pip install 'langgraph-cli[inmem]'"
+        return {"part": "Studio", "state": "note", "says": says}
+    return {"part": "Studio", "state": "ok", "says": "`make dev` starts `langgraph dev`"}
