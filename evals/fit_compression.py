@@ -18,7 +18,7 @@ import numpy as np
 from scipy.stats import beta
 
 from evals.compression_rows import Row, read_rows
-from evals.helpcentre import load_questions, open_helpcentre
+from evals.helpcentre import load_questions, open_helpcentre, retrieve
 from evals.vectors import VectorFile
 from groat.compression import Calibration, Compressor
 from groat.compression.calibration import FEATURES, Point
@@ -68,7 +68,7 @@ async def helpcentre_rows(embedder: Embedder) -> list[Row]:
         for question in load_questions():
             if not question["answer_groups"] or question["history"] or question["kind"] == "paraphrase":
                 continue
-            passages = await knowledge.search(question["question"], tenant="default")
+            passages = await retrieve(knowledge, question["question"])
             row = Row(
                 source="helpcentre",
                 language=question["lang"],

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from evals.helpcentre import load_questions, open_helpcentre
+from evals.helpcentre import load_questions, open_helpcentre, retrieve
 from evals.vectors import VectorFile
 from groat.embedding import Embedder
 from groat.embedding.bundled import BundledEmbedder
@@ -126,7 +126,7 @@ async def labelled(embedder: Embedder) -> list[Recorded]:
         for question in load_questions():
             if question_kind(question["question"]) != "knowledge":
                 continue
-            found = await knowledge.search(question["question"], tenant="default")
+            found = await retrieve(knowledge, question["question"])
             rows.append(
                 Recorded(
                     source="helpcentre",

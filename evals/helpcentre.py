@@ -6,8 +6,9 @@ from typing import Literal, NotRequired
 
 from typing_extensions import TypedDict
 
+from graph.settings import Settings
 from groat.knowledge import KnowledgeBase
-from groat.types import Language, Turn
+from groat.types import Language, Passage, Turn
 
 FOLDER = Path(__file__).parent / "datasets" / "helpcentre"
 DOCUMENTS = FOLDER / "docs"
@@ -54,6 +55,14 @@ def load_questions(language: Language | None = None) -> list[Question]:
         with (FOLDER / f"questions-{name}.jsonl").open(encoding="utf-8") as lines:
             rows += [json.loads(line) for line in lines]
     return rows
+
+
+async def retrieve(knowledge: KnowledgeBase, question: str) -> list[Passage]:
+    """Return the passages that the graph would find with its default settings."""
+    fields = Settings.model_fields
+    return await knowledge.search(
+        question, tenant="default", k=fields["retrieve_k"].default, max_tokens=fields["context_tokens"].default
+    )
 
 
 async def open_helpcentre(knowledge: KnowledgeBase, tenant: str = "default") -> KnowledgeBase:

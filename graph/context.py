@@ -45,7 +45,11 @@ class Context:
             raise BadInput(f"the tier {self.tier!r} is not known; it is auto, cheap or expensive")
         if self.language not in ("auto", "zh", "en"):
             raise BadInput(f"the language {self.language!r} is not known; it is auto, zh or en")
-        if isinstance(self.max_quality_loss, bool) or not 0 <= self.max_quality_loss <= 1:
+        if not _is_number(self.max_quality_loss) or not 0 <= self.max_quality_loss <= 1:
             raise BadInput(f"max_quality_loss {self.max_quality_loss!r} is outside 0..1; 0.01 is one per cent")
-        if self.max_cost_usd is not None and not self.max_cost_usd >= 0:
-            raise BadInput(f"max_cost_usd {self.max_cost_usd!r} is below zero")
+        if self.max_cost_usd is not None and not (_is_number(self.max_cost_usd) and self.max_cost_usd >= 0):
+            raise BadInput(f"max_cost_usd {self.max_cost_usd!r} is not an amount of dollars from 0; leave it out for no limit")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -39,14 +39,18 @@ class Services:
     context_tokens: int
 
 
-def open_services(settings: Settings) -> Services:
+def open_services(settings: Settings, *, embeddings: Embedder | None = None) -> Services:
     """Return the engines for these settings.
+
+    Args:
+        settings: what is set.
+        embeddings: used in place of the embedder that the settings name; for measurements and tests.
 
     Raises:
         SettingsError: the embeddings class cannot be had.
         ArtifactError: the compression table of the package is damaged.
     """
-    embedder = RecentQueries(_embedder(settings))
+    embedder = RecentQueries(embeddings or _embedder(settings))
     bundled = settings.embeddings == "bundled"
     answerer = Answerer(
         {"cheap": _endpoint(settings, "cheap", embedder), "expensive": _endpoint(settings, "expensive", embedder)}

@@ -36,7 +36,7 @@ class Settings(BaseModel):
         str, Field(description="'bundled', or a LangChain embeddings class as module:Class; changing it means ingesting again.")
     ] = "bundled"
     embeddings_model: Annotated[str, Field(description="Passed to that class as `model`.")] = ""
-    retrieve_k: Annotated[int, Field(ge=1, le=100, description="Most passages for one question.")] = 8
+    retrieve_k: Annotated[int, Field(ge=1, le=100, description="Most passages for one question.")] = 40
     context_tokens: Annotated[
         int, Field(ge=100, le=200_000, description="Most tokens of passages for one question, before shortening.")
     ] = 2000

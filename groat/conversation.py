@@ -24,7 +24,8 @@ def read_question(
     """Return the question with its conversation.
 
     The newest message counts when a person wrote it; otherwise ``question`` is new and the messages are the conversation
-    so far. A follow-up is searched for together with the question before it, since alone it may mean anything.
+    so far. A turn whose calls all failed leaves its question as the newest message: a new ``question`` goes before it.
+    A follow-up is searched for together with the question before it, since alone it may mean anything.
 
     Args:
         question: bare question, None or left over from the turn before when the caller sent messages.
@@ -36,11 +37,11 @@ def read_question(
     Raises:
         BadInput: no question, a question and a different newest message, or a question that cannot be asked.
     """
-    from_messages = bool(messages) and messages[-1].type == "human"
     fresh = question if question is not None and question != previous else None
-    if from_messages:
-        text, earlier = messages[-1].text, messages[:-1]
-        if fresh is not None and fresh.strip() != text.strip():
+    newest = messages[-1].text.strip() if messages and messages[-1].type == "human" else None
+    if newest is not None and (fresh is None or newest != previous):
+        text, earlier = newest, messages[:-1]
+        if fresh is not None and fresh.strip() != newest:
             raise BadInput("both a question and a newer message were sent, and they differ; send one of them")
     elif question is not None:
         text, earlier = question, messages

@@ -113,7 +113,8 @@ class Lookup(TypedDict):
     tier: Literal["exact", "semantic"] | None
     """How a hit was found; None without a hit."""
     reason: str
-    """Short reason code: "exact", "similar", "below_threshold", "differs", "stale", "empty", "not_cacheable", "off"."""
+    """Short reason code. Hit: "exact", "similar". Miss: "below_threshold", "differs", "stale", "empty", "follow_up",
+    "templated", "no_calibration". Off: "personal", "time_bound", "pasted", "off". Error: the sentence of the failure."""
     candidate: CacheCandidate | None
     threshold: float | None
     """Similarity that a semantic hit needs; None when no semantic search was made."""

@@ -100,5 +100,8 @@ class AnswerCheap:
 def _repair(attempts: Sequence[Attempt], verdicts: Sequence[Verdict]) -> Repair | None:
     if not verdicts or verdicts[-1]["step"] != "fix":
         return None
+    if "failure" in attempts[-1]:
+        # The model never read the question, or nobody its answer: there is nothing to tell it.
+        return {"answer": "", "problems": []}
     problems = [check["reason"] for check in verdicts[-1]["checks"] if not check["passed"]]
     return {"answer": attempts[-1]["text"], "problems": problems}

@@ -116,7 +116,8 @@ class CheckCache:
             "cost_usd": None,
             "baseline_cost_usd": None,
         }
-        spoken = not state.get("messages") or state["messages"][-1].type != "human"
+        messages = state.get("messages") or []
+        spoken = not messages or messages[-1].type != "human" or messages[-1].text.strip() != asked["text"]
         said: list[AnyMessage] = [HumanMessage(asked["text"])] if spoken else []
         if kept is None:
             return {**update, "messages": said}

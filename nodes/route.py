@@ -58,11 +58,12 @@ class RouteQuestion:
         if route["tier"] == "expensive" and knobs.tier == "auto" and self._too_dear(state["passages"], knobs):
             route = {**route, "tier": "cheap", "reasons": [*route["reasons"], "the budget does not reach the expensive model"]}
         charges: list[Charge] = []
+        failed = None
         if not any(charge["kind"] == "embedding" for charge in state["charges"]):
             key = f"{state['run']}:route:embedding"
             charges = [self.books.embedding(key=key, model=self.embedder.name, text=asked["search_text"])]
-            await self.books.record(charges, run=state["run"], tenant=asked["tenant"])
-        runtime.stream_writer({names.EVENT: names.ROUTED, **route})
+            failed = await self.books.record(charges, run=state["run"], tenant=asked["tenant"])
+        runtime.stream_writer({names.EVENT: names.ROUTED, **route, "ledger_failed": failed})
         return {"route": route, "charges": charges, "path": ["route"]}
 
     def _too_dear(self, passages: list[Passage], knobs: Knobs) -> bool:

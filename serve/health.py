@@ -1,5 +1,6 @@
 """Is every part there and at work, and what to do about one that is not?"""
 
+import asyncio
 import importlib.util
 import os
 import time
@@ -49,6 +50,10 @@ async def examine(app: Application) -> list[Part]:
 
 
 async def _folder(folder: Path) -> Part:
+    return await asyncio.to_thread(_examine_folder, folder)
+
+
+def _examine_folder(folder: Path) -> Part:
     where = folder if folder.exists() else next(parent for parent in folder.parents if parent.exists())
     if not where.is_dir() or not os.access(where, os.W_OK | os.X_OK):
         says = f"{where} cannot be written; change its permissions or set GROAT_DATA_DIR"
@@ -130,7 +135,7 @@ async def _prices(app: Application) -> Part:
     models = {endpoint.priced_as for endpoint in app.services.answerer.endpoints.values()}
     unknown = sorted(model for model in models if model != LOCAL and not app.services.books.prices.knows(model))
     if unknown:
-        says = f"no list price is known for {', '.join(unknown)}; costs are shown as unknown until groat/costs/overrides.json has one"
+        says = f"no list price is known for {', '.join(unknown)}; costs are unknown until groat/costs/overrides.json has one"
         return {"part": "prices", "state": "note", "says": says}
     return {"part": "prices", "state": "ok", "says": app.services.books.prices.version}
 

@@ -44,6 +44,7 @@ class Repair(TypedDict):
 
     answer: str
     problems: list[str]
+    """Empty when the call before failed: then the same prompt is sent again."""
 
 
 def build_prompt(
@@ -62,7 +63,7 @@ def build_prompt(
     else:
         context = f"<task>{_WITHOUT_DOCUMENTS[kind]}</task>"
     parts = [context, f"<question>{escape(asked['text'], quote=False)}</question>"]
-    if repair is not None:
+    if repair is not None and repair["problems"]:
         problems = "\n".join(f"- {problem}" for problem in repair["problems"])
         parts.append(
             f"<rejected>{escape(repair['answer'], quote=False)}</rejected>\nIt was rejected:\n{problems}\nWrite it anew."

@@ -49,7 +49,7 @@ class Books:
             "priced_as": priced_as,
             "tier": tier,
             "usage": usage,
-            "cost_usd": None if cost is None else str(cost),
+            "cost_usd": None if cost is None else f"{cost:f}",
             "prices": self.prices.version,
             "outcome": outcome,
         }
@@ -76,7 +76,7 @@ class Books:
             "priced_as": self._embedding_priced_as,
             "tier": None,
             "usage": usage,
-            "cost_usd": None if cost is None else str(cost),
+            "cost_usd": None if cost is None else f"{cost:f}",
             "prices": self.prices.version,
             "outcome": "ok",
         }

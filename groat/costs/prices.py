@@ -56,7 +56,8 @@ class PriceTable:
         provider = "openai" if model.startswith(_OPENAI_NAMES) else None
         try:
             return genai_prices.calc_price(tokens, model_ref=model, provider_id=provider).total_price
-        except LookupError:
+        except (LookupError, ValueError):
+            # ValueError: an endpoint reported more cached tokens than tokens; what that costs cannot be known.
             return None
 
     def knows(self, model: str) -> bool:

@@ -1,6 +1,7 @@
 """Any LangChain ``Embeddings`` as groat's embedder."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 from langchain_core.embeddings import Embeddings
@@ -29,12 +30,26 @@ class LangChainEmbedder:
 
     async def query(self, text: str) -> Vector:
         """Return the vector of a question."""
-        row = _unit(np.asarray([await self._embeddings.aembed_query(text)], dtype=np.float32))
+        with self._explained():
+            vector = await self._embeddings.aembed_query(text)
+        row = _unit(np.asarray([vector], dtype=np.float32))
         return np.asarray(row[0], dtype=np.float32)
 
     async def passages(self, texts: Sequence[str]) -> Matrix:
         """Return the vectors of pieces of documents."""
-        return _unit(np.asarray(await self._embeddings.aembed_documents(list(texts)), dtype=np.float32))
+        with self._explained():
+            vectors = await self._embeddings.aembed_documents(list(texts))
+        return _unit(np.asarray(vectors, dtype=np.float32))
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # every provider has its own errors; all become one, and none is lost
+            raise ModelError(
+                f"the embedding model {self._name!r} failed with {type(error).__name__}; check its key, address and name",
+                failure="unknown",
+            ) from error
 
 
 def _unit(rows: Matrix) -> Matrix:

@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
+from graph.asking import Answered, ask, conversations
 from graph.context import Context
-from groat.errors import GroatError, ModelError
+from groat.errors import BadInput, GroatError, ModelError
 from serve.application import load_application
-from serve.asking import Answered, ask, conversations
 from serve.cli.output import JsonOption, TenantOption, console, dollars, saved, write_json
 
 
@@ -35,7 +35,7 @@ def ask_command(
         language=language,
     )
     if question == "-":
-        question = sys.stdin.buffer.read(4_000_000).decode("utf-8", errors="replace")
+        question = _read_question()
     answered = asyncio.run(_ask(question, context, thread))
     if json_file is not None:
         write_json(answered, json_file)
@@ -43,6 +43,13 @@ def ask_command(
         _print(console(), answered)
     if answered["error"]:
         raise ModelError(answered["error"], failure="unknown")
+
+
+def _read_question() -> str:
+    try:
+        return sys.stdin.buffer.read(4_000_000).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BadInput("the question on standard input is not UTF-8; convert it, for instance with iconv") from error
 
 
 async def _ask(question: str, context: Context, thread: str | None) -> Answered:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from rich.table import Table
 
+from graph.asking import Answered, ask
 from graph.build import build_graph
 from graph.context import Context
 from groat.cache import AnswerCache, SqliteStore
 from groat.costs import Books, SqliteLedger
 from serve.application import ROOT, Application, load_application
-from serve.asking import Answered, ask
 from serve.cli.documents import ingest
 from serve.cli.output import JsonOption, console, dollars, saved, write_json
 
@@ -77,19 +77,22 @@ def _print(app: Application, answers: list[tuple[str, Answered]]) -> None:
     cost = sum((Decimal(_text(answered["cost_usd"]) or 0) for _, answered in answers), Decimal(0))
     baseline = sum((Decimal(_text(answered["baseline_cost_usd"]) or 0) for _, answered in answers), Decimal(0))
     unknown = sum(answered["cost_usd"] is None for _, answered in answers)
-    out.print(
-        f"total: {dollars(cost)} for {len(answers)} questions; all expensive: {dollars(baseline)} ({saved(str(cost), str(baseline))})"
-        + (f"; {unknown} of unknown price are missing" if unknown else "")
-    )
+    missing = f"; {unknown} of unknown price are missing" if unknown else ""
+    less = saved(str(cost), str(baseline))
+    out.print(f"total: {dollars(cost)} for {len(answers)} questions; all expensive: {dollars(baseline)} ({less}){missing}")
     offline = [endpoint for endpoint in app.services.answerer.endpoints.values() if endpoint.offline]
     if offline:
         names = ", ".join(f"{endpoint.name} as {endpoint.priced_as}" for endpoint in offline)
         out.print(
-            f"No key is set, so nothing was paid: answers are quotes, tokens are counted (o200k) and priced at list prices: {names}."
+            f"No key is set, so nothing was paid and answers are quotes. Tokens are counted (o200k) at list prices: {names}."
         )
-    out.print(
-        '\nTry next:\n  .venv/bin/groat ask "怎么修改密码?"\n  .venv/bin/groat ingest YOUR_FOLDER\n  make dev   (LangGraph Studio)'
-    )
+    out.print("\nTry next:")
+    for command in (
+        '.venv/bin/groat ask "怎么修改密码?"',
+        ".venv/bin/groat ingest YOUR_FOLDER",
+        "make dev   (LangGraph Studio)",
+    ):
+        out.print(f"  {command}", markup=False)
 
 
 def way(answered: Answered) -> str:

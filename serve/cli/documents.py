@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from graph.asking import forget_conversations
 from groat.errors import BadInput, SettingsError, UnreadableDocument
 from groat.knowledge import IngestReport, KnowledgeBase
 from groat.knowledge import Progress as Step
 from serve.application import Application, load_application
-from serve.asking import forget_conversations
 from serve.cli.output import JsonOption, TenantOption, console, write_json
 
 

@@ -1,14 +1,16 @@
 """Put one question through the graph and report what happened."""
 
 import asyncio
+import sqlite3
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import cast
 
+from langchain_core.messages import AnyMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from typing_extensions import TypedDict
@@ -16,7 +18,7 @@ from typing_extensions import TypedDict
 from graph.build import Groat, build_graph
 from graph.context import Context
 from graph.services import Services
-from graph.state import Output
+from graph.state import Input, Output
 from groat.errors import StorageError
 from groat.types import Attempt, Lookup, Route, Source, Verdict
 
@@ -55,12 +57,12 @@ class Answered(TypedDict):
     trace_id: str
 
 
-async def ask(graph: Groat, question: str, context: Context, *, thread: str | None = None) -> Answered:
+async def ask(graph: Groat, question: str | Sequence[AnyMessage], context: Context, *, thread: str | None = None) -> Answered:
     """Answer one question and return the report.
 
     Args:
         graph: the compiled graph; with ``thread`` it needs a checkpointer.
-        question: what is asked.
+        question: what is asked, or a conversation that ends with it.
         context: the knobs of this run.
         thread: conversation that the question belongs to; None for a question that stands alone.
 
@@ -72,7 +74,8 @@ async def ask(graph: Groat, question: str, context: Context, *, thread: str | No
     if thread is not None:
         config["configurable"] = {"thread_id": _thread_prefix(context.tenant) + thread}
     begun = time.perf_counter()
-    output = await graph.ainvoke({"question": question}, config=config, context=context)
+    sent: Input = {"question": question} if isinstance(question, str) else {"messages": list(question)}
+    output = await graph.ainvoke(sent, config=config, context=context)
     return report(cast(Output, output), trace_id=str(run_id), latency_ms=(time.perf_counter() - begun) * 1000)
 
 
@@ -119,8 +122,14 @@ async def conversations(services: Services, folder: Path) -> AsyncIterator[Groat
         await asyncio.to_thread(_make_private, path)
     except OSError as error:
         raise StorageError(f"{path} cannot be written ({error.strerror}); set GROAT_DATA_DIR to a folder of yours") from error
-    async with AsyncSqliteSaver.from_conn_string(str(path)) as saver:
-        yield build_graph(services, checkpointer=saver)
+    try:
+        async with AsyncSqliteSaver.from_conn_string(str(path)) as saver:
+            yield build_graph(services, checkpointer=saver)
+    except sqlite3.Error as error:
+        # Only the saver lets errors of SQLite through; the engines explain theirs themselves.
+        raise StorageError(
+            f"the conversations in {path} cannot be used ({error}); if the file is damaged, move it away, a new one is made"
+        ) from error
 
 
 def _make_private(path: Path) -> None:

@@ -1,0 +1,54 @@
+# Needs Python 3.11 to 3.13 and make. Everything else is installed into .venv by the targets themselves.
+PYTHON ?= python3
+UV := $(shell command -v uv 2>/dev/null)
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check eval dev bench lock picture
+
+help:  ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+install: .venv/.installed  ## install everything into .venv
+
+# The lock pins versions and hashes; the project itself is installed without looking for dependencies again.
+.venv/.installed: requirements.lock pyproject.toml hatch_build.py
+	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' \
+	  || { echo "groat needs Python 3.11 to 3.13; set one with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+ifdef UV
+	uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	uv pip install --quiet --python $(BIN)/python --no-deps -e .
+else
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+endif
+	touch $@
+
+demo: install  ## a dozen questions about a help centre, without key or server
+	$(BIN)/groat demo
+
+test: install  ## the tests
+	$(BIN)/python -m pytest -n 2
+
+check: install  ## linters, types, layout
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+eval: install  ## the quick evaluation gates
+	$(BIN)/python -m evals.gates
+
+dev: install  ## LangGraph Studio on this machine
+	LANGGRAPH_CLI_NO_ANALYTICS=1 LANGGRAPH_NO_VERSION_CHECK=true $(BIN)/langgraph dev --no-browser --n-jobs-per-worker 10
+
+bench: install  ## time and memory of one question, part by part
+	$(BIN)/python -m evals.bench_question
+
+picture: install  ## write the picture of the graph into the READMEs
+	$(BIN)/python -m evals.picture
+
+lock:  ## renew the pinned versions
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  --extra studio --group dev --output-file requirements.lock pyproject.toml

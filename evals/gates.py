@@ -1,0 +1,122 @@
+"""Measure the figures of ``gates.toml`` and fail when one has fallen.
+
+python -m evals.gates [--json FILE]
+"""
+
+import argparse
+import asyncio
+import sys
+import tempfile
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+from typing_extensions import TypedDict
+
+from evals import cache_pairs, run_helpcentre
+from evals.helpcentre import load_questions, open_helpcentre, retrieve
+from evals.report import add_json_option, hand_over
+from evals.vectors import VectorFile
+from groat.embedding import Embedder
+from groat.embedding.bundled import BundledEmbedder
+from groat.knowledge import KnowledgeBase
+from groat.types import Language
+
+GATES = Path(__file__).with_name("gates.toml")
+LANGUAGES: tuple[Language, ...] = ("en", "zh")
+
+
+class Gate(TypedDict):
+    """One figure in one language, beside its bound."""
+
+    gate: str
+    lang: str
+    rows: int
+    figure: float
+    bound: str
+    holds: bool
+
+
+async def main(arguments: Sequence[str]) -> int:
+    """Measure, print, and return 1 when a gate fails."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_json_option(parser)
+    options = parser.parse_args(arguments)
+    bounds = tomllib.loads(GATES.read_text(encoding="utf-8"))
+    with tempfile.TemporaryDirectory() as folder:
+        embedder = VectorFile(BundledEmbedder(), Path(folder))
+        gates = [*await _answers(bounds, embedder), *await _retrieval(bounds, embedder), *await _cache(bounds, embedder)]
+    hand_over(gates, options.json_file, [_table(gates)])
+    return 0 if all(gate["holds"] for gate in gates) else 1
+
+
+async def _answers(bounds: dict[str, Any], embedder: Embedder) -> list[Gate]:
+    arms = await run_helpcentre.run(bounds["sample"]["questions"], bounds["sample"]["seed"], embedder)
+    by_name = {(arm["arm"], arm["lang"]): arm for arm in arms}
+    gates = []
+    for language in LANGUAGES:
+        groat, expensive = by_name["groat", language], by_name["all expensive", language]
+        rows = groat["questions"]
+        wanted = bounds["helpcentre"]
+        gates += [
+            _gate("saved", language, rows, groat["saved"], wanted["saved"]),
+            _gate(
+                "right of all expensive",
+                language,
+                rows,
+                groat["right"] / expensive["right"],
+                wanted["right_of_all_expensive"],
+            ),
+            _gate("wrong hits", language, rows, groat["wrong_hits"], wanted["wrong_hits"]),
+        ]
+    return gates
+
+
+async def _retrieval(bounds: dict[str, Any], embedder: Embedder) -> list[Gate]:
+    gates = []
+    with tempfile.TemporaryDirectory() as folder:
+        knowledge = await open_helpcentre(KnowledgeBase(Path(folder) / "knowledge.sqlite", embedder))
+        for language in LANGUAGES:
+            rows = [row for row in load_questions(language) if row["answer_groups"] and not row["history"]]
+            found = 0
+            for row in rows:
+                text = "\n".join(passage["text"] for passage in await retrieve(knowledge, row["question"])).casefold()
+                found += all(any(string.casefold() in text for string in group) for group in row["answer_groups"])
+            gates.append(_gate("retrieval recall", language, len(rows), found / len(rows), bounds["retrieval"]["recall"]))
+    return gates
+
+
+async def _cache(bounds: dict[str, Any], embedder: Embedder) -> list[Gate]:
+    gates = []
+    for language in LANGUAGES:
+        served = await cache_pairs.measure(load_questions(language), embedder, language)
+        same, near, never = served["paraphrase"], served["near_miss"], served["never"]
+        wanted = bounds["cache"]
+        share = same["served"] / same["pairs"]
+        gates += [
+            _gate("paraphrases served", language, same["pairs"], share, wanted["paraphrases_served"]),
+            _gate("near misses served", language, near["pairs"], near["served"], wanted["near_misses_served"]),
+            _gate("personal or timely served", language, never["pairs"], never["served"], wanted["never_kept_served"]),
+        ]
+    return gates
+
+
+def _gate(name: str, language: str, rows: int, figure: float, bound: dict[str, float]) -> Gate:
+    least, most = bound.get("least"), bound.get("most")
+    holds = (least is None or figure >= least) and (most is None or figure <= most)
+    told = f">= {least:g}" if least is not None else f"<= {most:g}"
+    return {"gate": name, "lang": language, "rows": rows, "figure": round(figure, 4), "bound": told, "holds": holds}
+
+
+def _table(gates: Sequence[Gate]) -> Table:
+    shown = Table("gate", "lang", "rows", "figure", "bound", "")
+    for gate in gates:
+        mark = "[green]holds[/]" if gate["holds"] else "[red]fails[/]"
+        shown.add_row(gate["gate"], gate["lang"], str(gate["rows"]), f"{gate['figure']:.3f}", gate["bound"], mark)
+    return shown
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main(sys.argv[1:])))

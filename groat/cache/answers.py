@@ -1,0 +1,216 @@
+"""The answer cache: serves an answer again when, and only when, nothing speaks against it."""
+
+import time
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Literal
+
+from groat.cache.accept import Judged, judge
+from groat.cache.calibration import Calibration
+from groat.cache.entry import Entry, NewAnswer, new_entry
+from groat.cache.identity import exact_text, identity_key
+from groat.cache.policy import alike_reason, cacheable
+from groat.cache.stores.protocol import AnswerStore
+from groat.embedding import Vector
+from groat.errors import BadInput, GroatError, StorageError
+from groat.types import Asked, CacheCandidate, CachedAnswer, Identity, Lookup
+
+Embed = Callable[[str], Awaitable[Vector]]
+CurrentVersions = Callable[[Collection[str]], Awaitable[Mapping[str, str]]]
+
+NEAREST = 8
+"""How many kept questions are judged: more are never alike enough when eight nearer ones were refused."""
+
+
+class AnswerCache:
+    """Looks answers up and keeps them, in any store, under the thresholds of a calibration.
+
+    Args:
+        store: where entries are kept; it is opened at the first use.
+        calibration: thresholds for hits by likeness. None: only equal questions hit, and misses say "no_calibration".
+        max_entries: largest number of entries, over all tenants; the ones used longest ago go first.
+        clock: seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        store: AnswerStore,
+        calibration: Calibration | None,
+        *,
+        max_entries: int = 100_000,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Keep the arguments; nothing is opened."""
+        self._store = store
+        self._calibration = calibration
+        self._max_entries = max_entries
+        self._clock = clock
+        self.last_failure: str | None = None
+        """What the newest failure was, for a health page; None since the last lookup or remembering that worked."""
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """The thresholds in force; None when only equal questions hit."""
+        return self._calibration
+
+    async def lookup(
+        self, identity: Identity, asked: Asked, *, embed: Embed, current_versions: CurrentVersions
+    ) -> tuple[Lookup, CachedAnswer | None]:
+        """Find an answer that may be served.
+
+        An equal question is found without ``embed``, which is called at most once. Before anything is served,
+        ``current_versions`` must return exactly the versions that the answer stands on, else the entry is deleted.
+
+        Never raises a ``GroatError``: when the store, the embedder or the versions fail, the outcome is "error" and the
+        reason is the sentence of the failure, since the question can still be answered. Outcome "off" means that the policy
+        does not let this question into the cache; the reason says which rule.
+        """
+        allowed, reason = cacheable(asked)
+        if not allowed:
+            return self._decided("off", reason), None
+        try:
+            lookup, entry = await self._search(identity, asked, embed, current_versions)
+        except GroatError as error:
+            self.last_failure = str(error)
+            return self._decided("error", str(error)), None
+        self.last_failure = None
+        if entry is None:
+            return lookup, None
+        try:
+            await self._store.mark_used(entry.entry_id, now=self._clock())
+        except StorageError as error:
+            # Only the order of eviction suffers; the answer itself was read and is good.
+            self.last_failure = str(error)
+        return lookup, entry.served()
+
+    async def remember(
+        self, identity: Identity, asked: Asked, answer: NewAnswer, *, embed: Embed, ttl_s: float | None = None
+    ) -> bool:
+        """Keep an answer, in place of one kept for the same identity and question.
+
+        Args:
+            identity: what must be equal before it is served again.
+            asked: the question.
+            answer: the answer with all it stands on. Only validated, complete answers may be offered.
+            embed: returns the vector of a text; called once, or not at all when only an equal question may hit.
+            ttl_s: how long it may be served, in seconds, whether it is hit or not; None: until a document changes.
+
+        Returns:
+            True when it is kept. False when the policy refuses the question, the answer is empty, the life is not positive, or
+            the store failed (see ``last_failure``). Never raises a ``GroatError``.
+        """
+        empty = not answer["answer"].strip() or (ttl_s is not None and ttl_s <= 0) or self._max_entries < 1
+        if empty or not cacheable(asked)[0]:
+            return False
+        try:
+            vector = await embed(asked["search_text"]) if self._may_match_alike(asked) else None
+            embedder = self._calibration.embedder if self._calibration else ""
+            entry = new_entry(identity, asked, answer, vector=vector, embedder=embedder, now=self._clock(), ttl_s=ttl_s)
+            await self._store.put(entry, max_entries=self._max_entries)
+        except GroatError as error:
+            self.last_failure = str(error)
+            return False
+        self.last_failure = None
+        return True
+
+    async def forget(self, *, document_id: str | None = None, tenant: str | None = None, everything: bool = False) -> int:
+        """Remove answers and return how many there were.
+
+        Args:
+            document_id: those that stand on this document.
+            tenant: those of this tenant; with ``document_id``, those to which both apply.
+            everything: all of them.
+
+        Raises:
+            BadInput: nothing was named, or ``everything`` together with something else.
+            StorageError: the store failed; some may still be there.
+        """
+        named = document_id is not None or tenant is not None
+        if named == everything:
+            raise BadInput("name a document, a tenant, or both, or else say that everything is to be forgotten")
+        return await self._store.forget(documents=None if document_id is None else [document_id], tenant=tenant)
+
+    async def invalidate(self, documents: Collection[str], *, tenant: str) -> int:
+        """Remove the tenant's answers that stand on any of these documents; return how many. Raises ``StorageError``."""
+        return await self._store.forget(documents=documents, tenant=tenant) if documents else 0
+
+    async def count(self) -> int:
+        """Return how many answers are kept. Raises ``StorageError``."""
+        return await self._store.count()
+
+    async def check(self) -> None:
+        """Raise ``StorageError`` if the store cannot be read and written."""
+        await self._store.check()
+
+    async def _search(
+        self, identity: Identity, asked: Asked, embed: Embed, current_versions: CurrentVersions
+    ) -> tuple[Lookup, Entry | None]:
+        key = identity_key(identity)
+        same = await self._store.exact(key, exact_text(asked["text"]), now=self._clock())
+        if same is not None and await self._is_true(same, current_versions):
+            candidate: CacheCandidate = {
+                "entry_id": same.entry_id, "question": same.question, "similarity": 1.0, "differences": []
+            }  # fmt: skip
+            return self._decided("hit", "exact", tier="exact", candidate=candidate), same
+        threshold, reason = self._threshold(asked)
+        if threshold is None:
+            return self._decided("miss", "stale" if same else reason), None
+        vector = await embed(asked["search_text"])
+        embedder = self._calibration.embedder if self._calibration else ""
+        nearest = await self._store.nearest(key, vector, embedder=embedder, limit=NEAREST, now=self._clock())
+        return await self._choose(judge(asked, nearest, threshold), threshold, same is not None, current_versions)
+
+    async def _choose(
+        self, judged: Sequence[Judged], threshold: float, stale: bool, current_versions: CurrentVersions
+    ) -> tuple[Lookup, Entry | None]:
+        """Serve the best accepted candidate whose documents are unchanged; explain the miss by the best one refused."""
+        for one in judged:
+            if not one.accepted:
+                continue
+            if await self._is_true(one.entry, current_versions):
+                return self._decided("hit", "similar", tier="semantic", candidate=one.candidate, threshold=threshold), one.entry
+            stale = True
+        if not judged:
+            return self._decided("miss", "stale" if stale else "empty", threshold=threshold), None
+        best = judged[0].candidate
+        refused = "differs" if best["similarity"] >= threshold else "below_threshold"
+        return self._decided("miss", "stale" if stale else refused, candidate=best, threshold=threshold), None
+
+    async def _is_true(self, entry: Entry, current_versions: CurrentVersions) -> bool:
+        """Say whether every document is as it was when the answer was given; delete the entry if not."""
+        kept = {document["id"]: document["version"] for document in entry.documents}
+        if not kept:
+            return True
+        current = await current_versions(list(kept))
+        if {document: current.get(document) for document in kept} == kept:
+            return True
+        await self._store.delete([entry.entry_id])
+        return False
+
+    def _threshold(self, asked: Asked) -> tuple[float | None, str]:
+        """Return the similarity that a hit by likeness needs; None, and why, when there may be none."""
+        if self._calibration is None:
+            return None, "no_calibration"
+        if reason := alike_reason(asked):
+            return None, reason
+        return self._calibration.threshold(asked["language"]), "no_calibration"
+
+    def _may_match_alike(self, asked: Asked) -> bool:
+        return self._threshold(asked)[0] is not None
+
+    def _decided(
+        self,
+        outcome: Literal["hit", "miss", "off", "error"],
+        reason: str,
+        *,
+        tier: Literal["exact", "semantic"] | None = None,
+        candidate: CacheCandidate | None = None,
+        threshold: float | None = None,
+    ) -> Lookup:
+        return {
+            "outcome": outcome,
+            "tier": tier,
+            "reason": reason,
+            "candidate": candidate,
+            "threshold": threshold,
+            "calibration": self._calibration.version if self._calibration else "",
+        }

@@ -1,0 +1,7 @@
+"""Where entries are kept: one protocol, one contract suite, several places."""
+
+from groat.cache.stores.memory import MemoryStore
+from groat.cache.stores.protocol import AnswerStore
+from groat.cache.stores.sqlite import SqliteStore
+
+__all__ = ["AnswerStore", "MemoryStore", "SqliteStore"]

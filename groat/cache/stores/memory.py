@@ -1,0 +1,108 @@
+"""Entries in this process, gone with it."""
+
+import asyncio
+import itertools
+import threading
+from collections import OrderedDict
+from collections.abc import Collection
+
+from groat.cache.entry import Entry
+from groat.cache.stores.vectors import VectorIndex
+from groat.embedding import Vector
+
+
+class MemoryStore:
+    """Keeps entries in memory: for tests, for one process, for a cache that must leave no file."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._lock = threading.Lock()
+        self._keys = itertools.count(1)
+        self._entries: OrderedDict[int, Entry] = OrderedDict()
+        self._by_text: dict[tuple[str, str], int] = {}
+        self._by_id: dict[str, int] = {}
+        self._indexes: dict[str, VectorIndex] = {}
+
+    async def exact(self, identity: str, exact_text: str, *, now: float) -> Entry | None:
+        """Return the entry for this identity and text, None without one."""
+        with self._lock:
+            key = self._by_text.get((identity, exact_text))
+            entry = None if key is None else self._entries[key]
+        return None if entry is None or entry.is_expired(now) else entry
+
+    async def nearest(
+        self, identity: str, vector: Vector, *, embedder: str, limit: int, now: float
+    ) -> list[tuple[Entry, float]]:
+        """Return up to ``limit`` entries of one identity with their cosine to ``vector``, highest first."""
+        return await asyncio.to_thread(self._nearest, identity, vector, embedder, limit, now)
+
+    async def put(self, entry: Entry, *, max_entries: int) -> None:
+        """Keep an entry, in place of the one with the same identity and text."""
+        with self._lock:
+            if (replaced := self._by_text.get((entry.identity, entry.exact_text))) is not None:
+                self._remove([replaced])
+            key = next(self._keys)
+            self._entries[key] = entry
+            self._by_text[entry.identity, entry.exact_text] = key
+            self._by_id[entry.entry_id] = key
+            if entry.vector is not None:
+                self._indexes.setdefault(entry.embedder, VectorIndex()).add(key, entry.identity, entry.vector)
+            self._evict(max_entries, entry.created_at)
+
+    async def mark_used(self, entry_id: str, *, now: float) -> None:
+        """Note that an entry was served; the order of use is what counts here, not the time."""
+        with self._lock:
+            if (key := self._by_id.get(entry_id)) is not None:
+                self._entries.move_to_end(key)
+
+    async def delete(self, entry_ids: Collection[str]) -> int:
+        """Remove entries by id and return how many there were."""
+        with self._lock:
+            return self._remove([self._by_id[entry_id] for entry_id in set(entry_ids) if entry_id in self._by_id])
+
+    async def forget(self, *, documents: Collection[str] | None = None, tenant: str | None = None) -> int:
+        """Remove the entries that stand on any of the documents and belong to the tenant; None does not restrict."""
+        wanted = None if documents is None else set(documents)
+        with self._lock:
+            doomed = [
+                key
+                for key, entry in self._entries.items()
+                if (tenant is None or entry.tenant == tenant)
+                and (wanted is None or any(document["id"] in wanted for document in entry.documents))
+            ]
+            return self._remove(doomed)
+
+    async def count(self) -> int:
+        """Return how many entries are kept."""
+        with self._lock:
+            return len(self._entries)
+
+    async def check(self) -> None:
+        """Memory is always there."""
+
+    def _nearest(self, identity: str, vector: Vector, embedder: str, limit: int, now: float) -> list[tuple[Entry, float]]:
+        with self._lock:
+            index = self._indexes.get(embedder)
+            if index is None:
+                return []
+            while True:
+                found = [(key, self._entries[key], cosine) for key, cosine in index.nearest(identity, vector, limit)]
+                expired = [key for key, entry, _ in found if entry.is_expired(now)]
+                if not expired:
+                    return [(entry, cosine) for _, entry, cosine in found]
+                self._remove(expired)
+
+    def _evict(self, max_entries: int, now: float) -> None:
+        if len(self._entries) > max_entries:
+            self._remove([key for key, entry in self._entries.items() if entry.is_expired(now)])
+        surplus = max(0, len(self._entries) - max_entries)
+        self._remove(list(itertools.islice(self._entries, surplus)))
+
+    def _remove(self, keys: Collection[int]) -> int:
+        for key in keys:
+            entry = self._entries.pop(key)
+            self._by_text.pop((entry.identity, entry.exact_text), None)
+            self._by_id.pop(entry.entry_id, None)
+            if entry.vector is not None:
+                self._indexes[entry.embedder].remove([key])
+        return len(keys)

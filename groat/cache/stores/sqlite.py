@@ -1,0 +1,234 @@
+"""Entries in one SQLite file, shared by the processes of one machine."""
+
+import asyncio
+import contextlib
+import json
+import sqlite3
+import threading
+import weakref
+from collections.abc import Callable, Collection, Iterable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from groat.cache.entry import Entry
+from groat.cache.stores.schema import connect, damaged, storage_error
+from groat.cache.stores.vectors import VectorIndex
+from groat.embedding import Vector
+
+_T = TypeVar("_T")
+
+_COLUMNS = (
+    "entry_id, identity, tenant, language, question, exact_text, answer, sources, documents, tier, baseline_cost_usd, "
+    "vector, embedder, created_at, expires_at"
+)
+_INSERT = f"INSERT INTO entries ({_COLUMNS}, used_at) VALUES ({', '.join('?' * 16)})"
+
+
+class SqliteStore:
+    """Keeps entries in the file ``path``, created at the first use with owner-only rights.
+
+    One connection serves this process, one thread at a time. The vectors are held in memory, about 1.6 KB an entry, and read
+    on from the file before each search, so a process sees what others kept; what is served is always read from the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open nothing yet."""
+        self._path = path
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
+        self._close: weakref.finalize[..., SqliteStore] | None = None
+        self._indexes: dict[str, VectorIndex] = {}
+        self._newest: dict[str, int] = {}
+
+    async def exact(self, identity: str, exact_text: str, *, now: float) -> Entry | None:
+        """Return the entry for this identity and text, None without one."""
+
+        def read(db: sqlite3.Connection) -> Entry | None:
+            row = db.execute(
+                f"SELECT {_COLUMNS} FROM entries WHERE identity = ? AND exact_text = ?", (identity, exact_text)
+            ).fetchone()
+            return None if row is None else _entry(row)
+
+        entry = await self._run(read)
+        return None if entry is None or entry.is_expired(now) else entry
+
+    async def nearest(
+        self, identity: str, vector: Vector, *, embedder: str, limit: int, now: float
+    ) -> list[tuple[Entry, float]]:
+        """Return up to ``limit`` entries of one identity with their cosine to ``vector``, highest first."""
+        return await self._run(lambda db: self._nearest(db, identity, vector, embedder, limit, now))
+
+    async def put(self, entry: Entry, *, max_entries: int) -> None:
+        """Keep an entry, in place of the one with the same identity and text."""
+
+        def write(db: sqlite3.Connection) -> None:
+            with _transaction(db):
+                db.execute("DELETE FROM entries WHERE identity = ? AND exact_text = ?", (entry.identity, entry.exact_text))
+                seq = db.execute(_INSERT, (*_row(entry), entry.created_at)).lastrowid
+                documents = {document["id"] for document in entry.documents}
+                db.executemany("INSERT INTO stands_on VALUES (?, ?)", [(document, seq) for document in documents])
+                _evict(db, max_entries, entry.created_at)
+
+        await self._run(write)
+
+    async def mark_used(self, entry_id: str, *, now: float) -> None:
+        """Note that an entry was served, for eviction only."""
+        await self._run(lambda db: db.execute("UPDATE entries SET used_at = ? WHERE entry_id = ?", (now, entry_id)))
+
+    async def delete(self, entry_ids: Collection[str]) -> int:
+        """Remove entries by id and return how many there were."""
+        wanted = json.dumps(list(entry_ids))
+        return await self._run(
+            lambda db: db.execute("DELETE FROM entries WHERE entry_id IN (SELECT value FROM json_each(?))", (wanted,)).rowcount
+        )
+
+    async def forget(self, *, documents: Collection[str] | None = None, tenant: str | None = None) -> int:
+        """Remove the entries that stand on any of the documents and belong to the tenant; None does not restrict."""
+        conditions, values = ["TRUE"], []
+        if documents is not None:
+            conditions.append("seq IN (SELECT seq FROM stands_on WHERE document_id IN (SELECT value FROM json_each(?)))")
+            values.append(json.dumps(list(documents)))
+        if tenant is not None:
+            conditions.append("tenant = ?")
+            values.append(tenant)
+        return await self._run(lambda db: db.execute(f"DELETE FROM entries WHERE {' AND '.join(conditions)}", values).rowcount)
+
+    async def count(self) -> int:
+        """Return how many entries are kept."""
+        return await self._run(lambda db: int(db.execute("SELECT count(*) FROM entries").fetchone()[0]))
+
+    async def check(self) -> None:
+        """Raise ``StorageError`` if the file is damaged or cannot be written; reads the whole file."""
+
+        def examine(db: sqlite3.Connection) -> None:
+            finding = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+            if finding != "ok":
+                raise damaged(self._path)
+            db.execute("BEGIN IMMEDIATE")
+            db.execute("ROLLBACK")
+
+        await self._run(examine)
+
+    async def close(self) -> None:
+        """Close the file; the next use opens it again."""
+        await asyncio.to_thread(self._disconnect_locked)
+
+    async def _run(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+        return await asyncio.to_thread(self._work, work)
+
+    def _work(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+        with self._lock:
+            db = self._open()
+            try:
+                return work(db)
+            except sqlite3.Error as error:
+                # The next use opens the file again: the cause may be gone by then.
+                self._disconnect()
+                raise storage_error(self._path, error) from error
+            except ValueError as error:  # an entry that is no JSON or no vector
+                self._disconnect()
+                raise damaged(self._path) from error
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is not None and self._file == _file_of(self._path):
+            return self._connection
+        self._disconnect()
+        self._connection = connect(self._path)
+        self._close = weakref.finalize(self, self._connection.close)
+        self._file = _file_of(self._path)
+        return self._connection
+
+    def _disconnect_locked(self) -> None:
+        with self._lock:
+            self._disconnect()
+
+    def _disconnect(self) -> None:
+        if self._close is not None:
+            self._close()
+        # Another file may stand in this place next time: nothing known of the old one is true of it.
+        self._connection, self._close, self._file = None, None, None
+        self._indexes.clear()
+        self._newest.clear()
+
+    def _nearest(
+        self, db: sqlite3.Connection, identity: str, vector: Vector, embedder: str, limit: int, now: float
+    ) -> list[tuple[Entry, float]]:
+        index = self._read_on(db, embedder)
+        while True:
+            cosines = dict(index.nearest(identity, vector, limit))
+            kept = _by_seq(db, cosines, now)
+            if len(kept) == len(cosines):
+                return [(kept[seq], cosine) for seq, cosine in cosines.items()]
+            index.remove(cosines.keys() - kept.keys())
+
+    def _read_on(self, db: sqlite3.Connection, embedder: str) -> VectorIndex:
+        """Take the vectors that were kept since the last search, by whichever process, into memory."""
+        index = self._indexes.setdefault(embedder, VectorIndex())
+        rows = db.execute(
+            "SELECT seq, identity, CASE WHEN embedder = ? THEN vector END FROM entries WHERE seq > ? ORDER BY seq",
+            (embedder, self._newest.get(embedder, 0)),
+        )
+        for seq, identity, blob in rows:
+            if blob is not None:
+                index.add(seq, identity, np.frombuffer(blob, dtype=np.float32))
+            self._newest[embedder] = seq
+        return index
+
+
+@contextlib.contextmanager
+def _transaction(db: sqlite3.Connection) -> Iterator[None]:
+    """Commit what the block did, or nothing of it when the block fails."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        # SQLite has rolled back by itself after some failures, a full disk for one.
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+
+
+def _evict(db: sqlite3.Connection, max_entries: int, now: float) -> None:
+    kept = db.execute("SELECT count(*) FROM entries").fetchone()[0]
+    if kept <= max_entries:
+        return
+    surplus = kept - max_entries - db.execute("DELETE FROM entries WHERE expires_at <= ?", (now,)).rowcount
+    if surplus > 0:
+        db.execute("DELETE FROM entries WHERE seq IN (SELECT seq FROM entries ORDER BY used_at, seq LIMIT ?)", (surplus,))
+
+
+def _by_seq(db: sqlite3.Connection, seqs: Iterable[int], now: float) -> dict[int, Entry]:
+    rows = db.execute(
+        f"SELECT {_COLUMNS}, seq FROM entries WHERE seq IN (SELECT value FROM json_each(?))", (json.dumps(list(seqs)),)
+    )
+    entries = {row[-1]: _entry(row[:-1]) for row in rows}
+    return {seq: entry for seq, entry in entries.items() if not entry.is_expired(now)}
+
+
+def _file_of(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _row(entry: Entry) -> tuple[object, ...]:
+    return (
+        entry.entry_id, entry.identity, entry.tenant, entry.language, entry.question, entry.exact_text, entry.answer,
+        json.dumps(entry.sources), json.dumps(entry.documents), entry.tier, entry.baseline_cost_usd,
+        None if entry.vector is None else np.asarray(entry.vector, dtype=np.float32).tobytes(),
+        entry.embedder, entry.created_at, entry.expires_at,
+    )  # fmt: skip
+
+
+def _entry(row: tuple[object, ...]) -> Entry:
+    fields = dict(zip(_COLUMNS.split(", "), row, strict=True))
+    blob = fields["vector"]
+    fields["vector"] = np.frombuffer(blob, dtype=np.float32) if isinstance(blob, bytes) else None
+    fields["sources"], fields["documents"] = json.loads(str(fields["sources"])), json.loads(str(fields["documents"]))
+    return Entry(**fields)  # type: ignore[arg-type]  # the schema is STRICT and only ``_row`` writes it
