@@ -50,7 +50,10 @@ async def main(arguments: Sequence[str]) -> None:
         "features": FEATURES,
         "date": datetime.now(UTC).date().isoformat(),
         "embedder": embedder.name,
-        "points": {language: points(outcomes, language) for language in ("en", "zh")},
+        "points": {
+            population: {language: points(outcomes, language, population) for language in ("en", "zh")}
+            for population in ("indexed", "foreign")
+        },
         "by_source": by_source(outcomes),
     }
     digest = hashlib.sha256(json.dumps(table["points"], sort_keys=True).encode()).hexdigest()
@@ -113,13 +116,23 @@ async def measure(rows: Sequence[Row], embedder: Embedder) -> dict[tuple[str, La
 def fixed(share: float) -> Calibration:
     """Return a table that keeps one share whatever is promised."""
     point = (Point(share=share, loss=0.0, loss_upper=0.0, rows=0),)
-    return Calibration(version="fixed", points={"en": point, "zh": point})
+    table: dict[Language, tuple[Point, ...]] = {"en": point, "zh": point}
+    return Calibration(version="fixed", points={"indexed": table, "foreign": table})
 
 
-def points(outcomes: dict[tuple[str, Language], list[list[tuple[bool, float]]]], language: str) -> list[dict[str, float | int]]:
-    """Return the table of one language: every source counts the same, whatever its number of rows."""
+def points(
+    outcomes: dict[tuple[str, Language], list[list[tuple[bool, float]]]], language: str, population: str
+) -> list[dict[str, float | int]]:
+    """Return the table of one language: every source counts the same, whatever its number of rows.
+
+    "indexed" is the help centre through groat's own search, "foreign" are the other sources in the order they came in.
+    """
     table = []
-    sources = [rows for (_, lang), rows in outcomes.items() if lang == language]
+    sources = [
+        rows
+        for (source, lang), rows in outcomes.items()
+        if lang == language and (source == "helpcentre") == (population == "indexed")
+    ]
     total = sum(len(rows) for rows in sources)
     for place, share in enumerate(SHARES):
         loss = float(np.mean([np.mean([not row[place][0] for row in rows]) for rows in sources]))

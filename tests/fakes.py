@@ -8,7 +8,7 @@ import numpy as np
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, SkipValidation
 
 from groat.answering import prompt_tokens
 from groat.embedding import Matrix, Vector
@@ -117,7 +117,7 @@ class ScriptedChat(BaseChatModel):
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
-    replies: list[str | AIMessage | Exception]
+    replies: SkipValidation[list[str | AIMessage | Exception]]
     prompts: list[list[BaseMessage]] = Field(default_factory=list)
 
     @property

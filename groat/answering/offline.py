@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from html import unescape
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import regex
@@ -29,14 +29,15 @@ _GREETING = {
     "en": "Hello! Ask me anything about the documents I have; without a language model I answer by quoting them.",
     "zh": "您好！您可以问我资料里的任何问题；没有配置语言模型时，我会引用原文来回答。",
 }
+_STEP = regex.compile(r"\d{1,2}[.)、]\s")
 _RULE = regex.compile(r"^[\s|:+-]+$")
 
 
 class OfflineChat(BaseChatModel):
     """A chat model that needs no key and no server, and reads groat's prompt.
 
-    ``quick`` compares few sentences, quotes one, and only when it is sure: the part of a small model. ``thorough`` compares
-    more and quotes up to two. Neither can translate, calculate or combine: asked to, they say
+    ``quick`` compares few sentences, quotes up to two, and only when it is sure: the part of a small model. ``thorough``
+    compares more and quotes up to three. Neither can translate, calculate or combine: asked to, they say
     that the documents do not answer. Tokens are counted with o200k and reported as usage, like any endpoint does.
     """
 
@@ -108,23 +109,28 @@ class OfflineChat(BaseChatModel):
         reading = _READINGS[self.mode]
         likely = np.argsort(-coverage, kind="stable")[: reading.sentences]
         # The same context as at ingest, so that meanings are comparable.
-        vectors = await self.embedder.passages([f"{sentences[n][2]}: {sentences[n][1]}" for n in likely])
+        vectors = await self.embedder.passages([f"{sentences[n].heading}: {sentences[n].text}" for n in likely])
         closeness = vectors @ await self.embedder.query(search)
-        score = coverage[likely] + _COSINE_WEIGHT * (closeness - _COSINE_BASE)
+        places = np.array([sentences[n].place for n in likely])
+        score = coverage[likely] + _COSINE_WEIGHT * (closeness - _COSINE_BASE) + _PLACE_WEIGHT / (1 + places)
         order = np.argsort(-score, kind="stable")
         if score[order[0]] < reading.least[detect_language(question)]:
             return []
         chosen = [int(likely[n]) for n in order[: reading.quotes] if score[n] >= score[order[0]] - reading.within]
-        return [(sentences[n][1], sentences[n][0]) for n in sorted(chosen)]
+        quotes = {_whole_list(sentences, n): sentences[n].document for n in chosen}
+        return list(quotes.items())
 
 
 _COSINE_WEIGHT = 10.0
 _COSINE_BASE = 0.82
+_PLACE_WEIGHT = 0.3
+"""What the first of the passages has over all others: they come best first."""
+_LONGEST_LIST = 8
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Reading:
-    """How closely a mode reads. Chosen on the help centre's questions: ``python -m evals.offline``."""
+    """How closely a mode reads. Chosen on the help centre's questions; ``python -m evals.run_helpcentre`` shows the outcome."""
 
     sentences: int
     """How many of the sentences with the most words of the question are compared by meaning, about 20 ms each."""
@@ -136,29 +142,53 @@ class _Reading:
 
 
 _READINGS: dict[str, _Reading] = {
-    "quick": _Reading(sentences=10, quotes=1, within=0.0, least={"en": 1.0, "zh": 1.1}),
-    "thorough": _Reading(sentences=24, quotes=2, within=0.3, least={"en": 0.6, "zh": 0.9}),
+    "quick": _Reading(sentences=16, quotes=2, within=0.15, least={"en": 0.75, "zh": 0.95}),
+    "thorough": _Reading(sentences=32, quotes=3, within=0.3, least={"en": 0.6, "zh": 0.9}),
 }
 
-_Sentence = tuple[str, str, str]
-"""Document id, sentence, title and heading above it."""
+
+class _Sentence(NamedTuple):
+    document: str
+    text: str
+    heading: str
+    """Title and heading above it."""
+    place: int
+    """Which of the passages it stands in, from 0."""
+    step: bool
+    """It is an item of a numbered list."""
 
 
 def _sentences(prompt: str) -> list[_Sentence]:
     found: list[_Sentence] = []
-    for name, title, section, escaped in _DOCUMENT.findall(prompt):
+    for place, (name, title, section, escaped) in enumerate(_DOCUMENT.findall(prompt)):
         text = unescape(escaped)
         heading = f"{unescape(title)} {unescape(section)}".strip()
         for start, end in sentence_spans(text):
             sentence = text[start:end].strip("… ")
             if sentence and not _RULE.match(sentence):
-                found.append((unescape(name), _plain(sentence), heading))
+                found.append(_Sentence(unescape(name), _plain(sentence), heading, place, bool(_STEP.match(sentence))))
     return found
+
+
+def _whole_list(sentences: Sequence[_Sentence], number: int) -> str:
+    """Return the sentence, or all steps of the list that it belongs to: one step alone is no answer."""
+    first = last = number
+    while first > 0 and _same_list(sentences, first - 1, number):
+        first -= 1
+    while last + 1 < len(sentences) and _same_list(sentences, last + 1, number):
+        last += 1
+    if last - first >= _LONGEST_LIST:
+        return sentences[number].text
+    return " ".join(sentence.text for sentence in sentences[first : last + 1])
+
+
+def _same_list(sentences: Sequence[_Sentence], other: int, number: int) -> bool:
+    return sentences[number].step and sentences[other].step and sentences[other].place == sentences[number].place
 
 
 def _plain(sentence: str) -> str:
     """Drop the Markdown that a quote does not need."""
-    bare = regex.sub(r"^(?:[-*+]|\d+[.)])\s+|\*\*|`", "", sentence)
+    bare = regex.sub(r"^[-*+]\s+|\*\*|`", "", sentence)
     if bare.startswith("|"):
         bare = ", ".join(cell.strip() for cell in bare.strip("|").split("|") if cell.strip())
     return bare
@@ -170,8 +200,8 @@ def _coverage(question: str, sentences: Sequence[_Sentence]) -> NDArray[np.float
     A word's information is its inverse document frequency among the sentences.
     """
     asked = set(content_words(question)) or set(words(question))
-    bags = [set(words(text)) for _, text, _ in sentences]
-    tops = [set(words(heading)) for _, _, heading in sentences]
+    bags = [set(words(sentence.text)) for sentence in sentences]
+    tops = [set(words(sentence.heading)) for sentence in sentences]
     holding = Counter(word for bag in bags for word in bag)
     weight = {word: math.log(1 + len(sentences) / (1 + holding[word])) for word in asked}
     whole = sum(weight.values()) or 1.0

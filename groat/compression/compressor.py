@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from groat.compression.calibration import Calibration
+from groat.compression.calibration import Calibration, Population
 from groat.compression.ranking import rank_sentences
 from groat.embedding import Matrix, Vector
 from groat.text import count_tokens
@@ -57,7 +57,8 @@ class Compressor:
             return {"passages": [], "tokens_before": 0, "tokens_after": 0, "level": "none", "reason": "no documents"}
         if before <= self._min_tokens:
             return full(passages, reason=f"{before} tokens are too few to shorten")
-        share = self._calibration.share(asked["language"], tier=tier, max_loss=max_loss)
+        population: Population = "foreign" if any(passage["similarity"] is None for passage in passages) else "indexed"
+        share = self._calibration.share(asked["language"], population=population, tier=tier, max_loss=max_loss)
         if share is None:
             return full(passages, reason=f"no measured share keeps the loss within {max_loss:.1%}")
         order = _order(asked, passages, question_vector, sentence_vectors)
@@ -128,15 +129,23 @@ def _subset(passage: Passage, kept: set[int]) -> Passage:
         return passage
     text, spans, last = "", [], -1
     for number in sorted(kept):
-        if number > last + 1:
-            text += f"{GAP} " if not text else f" {GAP} "
-        elif text:
-            # What stood between two neighbours, a line break of a table for instance, stays.
-            text += passage["text"][passage["sentences"][last][1] : passage["sentences"][number][0]]
         sentence = _sentence(passage, number)
-        if sentence.startswith("|") and text and not text.endswith("\n"):
-            text = text.rstrip() + "\n"
+        text += _joint(passage, last, number)
         spans.append((len(text), len(text) + len(sentence)))
         text += sentence
         last = number
     return {**passage, "text": text, "sentences": spans}
+
+
+def _joint(passage: Passage, last: int, number: int) -> str:
+    """Return what stands between two kept sentences; ``last`` is -1 before the first."""
+    if number == last + 1:
+        # What stood between two neighbours, a line break of a table for instance, stays.
+        return passage["text"][passage["sentences"][last][1] : passage["sentences"][number][0]] if number else ""
+    row = _sentence(passage, number).startswith("|")
+    if last < 0:
+        return f"{GAP}\n" if row else f"{GAP} "
+    if not _sentence(passage, last).startswith("|"):
+        return f" {GAP}\n" if row else f" {GAP} "
+    # Inside a table a mark would be a cell of its own.
+    return "\n" if row else f"\n{GAP} "

@@ -53,7 +53,9 @@ class LangChainEmbedder:
 
 
 def _unit(rows: Matrix) -> Matrix:
+    if not rows.size:
+        return rows
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    if rows.size and (not np.isfinite(lengths).all() or (lengths == 0).any()):
+    if not np.isfinite(lengths).all() or (lengths == 0).any():
         raise ModelError("the embedding model returned a vector of zeros or not a number", failure="empty")
-    return np.asarray(rows / lengths, dtype=np.float32) if rows.size else rows
+    return np.asarray(rows / lengths, dtype=np.float32)

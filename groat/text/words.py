@@ -6,7 +6,11 @@ import regex
 
 from groat.text.clean import fold
 
-_RUN = regex.compile(r"\p{Han}+|[\p{L}\p{N}]+(?:[.'’:/-][\p{L}\p{N}]+)*")
+# Han characters are letters too: without the difference of sets, "App里" would be one word.
+_RUN = regex.compile(
+    r"\p{Han}+|[[\p{L}\p{N}]--\p{Han}]+(?:[.'’:/\-][[\p{L}\p{N}]--\p{Han}]+)*",
+    regex.VERSION1,
+)
 _HAN = regex.compile(r"\p{Han}")
 
 _STOP = frozenset(

@@ -6,6 +6,7 @@ from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
+from rich.markup import escape
 from rich.table import Table
 
 from graph.asking import Answered, ask
@@ -22,17 +23,19 @@ DOCUMENTS = ROOT / "evals" / "datasets" / "helpcentre" / "docs"
 QUESTIONS = (
     "How long is a password reset link valid?",
     "How long is a password reset link valid?",
-    "for how long does the link for resetting my password work",
+    "How long does a password reset link stay valid?",
     "怎么修改密码?",
-    "在哪里可以修改登录密码？",
+    "怎样修改密码？",
     "How many Leaf Plugs can I use on the Basic plan?",
     "How many Leaf Plugs can I use on the Plus plan?",
-    "What happens if I pay my invoice late as a business?",
     "退货之后多久能收到退款？",
-    "瓦叶电池在多低的温度下还能工作？",
+    "From what age may someone use the app?",
     "Is the yearly Plus plan cheaper than paying Plus monthly for a year, and by how much?",
+    "进阶版按年付比按月付便宜多少？",
+    "Do nurses or soldiers get money off?",
     "谢谢！",
 )
+"""Asked twice, reworded, near misses, hard ones, one that no document answers, and a word of thanks."""
 
 
 def demo_command(json_file: JsonOption = None) -> None:
@@ -64,12 +67,15 @@ async def _run(app: Application) -> list[tuple[str, Answered]]:
 
 def _print(app: Application, answers: list[tuple[str, Answered]]) -> None:
     out = console()
-    table = Table("question", "path", "answer", "cost", "all expensive", show_lines=True)
+    table = Table(show_lines=True)
+    for title in ("question", "path", "answer, first line", "cost", "all expensive"):
+        # Chinese has no spaces to break at: fold anywhere.
+        table.add_column(title, overflow="fold")
     for question, answered in answers:
         table.add_row(
-            question,
-            way(answered),
-            answered["answer"].split("\n")[0],
+            escape(question),
+            escape(way(answered)),
+            escape(first_line(answered["answer"])),
             dollars(_text(answered["cost_usd"])),
             dollars(_text(answered["baseline_cost_usd"])),
         )
@@ -93,6 +99,12 @@ def _print(app: Application, answers: list[tuple[str, Answered]]) -> None:
         "make dev   (LangGraph Studio)",
     ):
         out.print(f"  {command}", markup=False)
+
+
+def first_line(answer: str, most: int = 110) -> str:
+    """Return the first line of an answer, cut to ``most`` characters."""
+    line = answer.split("\n")[0]
+    return line if len(line) <= most else line[: most - 1] + "…"
 
 
 def way(answered: Answered) -> str:

@@ -17,9 +17,12 @@ JsonOption = Annotated[
 TenantOption = Annotated[str, typer.Option(help="Whose documents and answers.")]
 
 
+_WIDE = 140
+
+
 def console() -> Console:
-    """Return the console for people: standard output, plain when it is not a terminal."""
-    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    """Return the console for people: standard output; wide enough for tables when it is not a terminal."""
+    return Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=_WIDE)
 
 
 def write_json(value: object, target: str) -> None:

@@ -41,9 +41,9 @@ DOCUMENTS = {
 QUESTION = "How long is a password reset link valid?"
 GOOD = "A password reset link is valid for 20 minutes. [en-reset]"
 WRONG = "A purple elephant juggles seventeen tomatoes nearby. [en-reset]"
-"""Lacks support and has a figure of its own: no fix mends it."""
+"""Lacks support: what is missing is looked for in the full context, then by the other model."""
 UNCITED = "A password reset link is valid for 20 minutes. [made-up]"
-"""A slip of form: the same tier is told."""
+"""A slip of form: the same model is told."""
 
 _NOTHING = Measured(0, 0, 0, 0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 
@@ -129,7 +129,13 @@ async def make_world(tmp_path: Path, documents: Path) -> MakeWorld:
             knowledge=knowledge,
             embedder=embedder,
             router=_router(p_cheap_ok),
-            compressor=Compressor(Calibration(version="test", points={"en": points, "zh": points}), min_tokens=20),
+            compressor=Compressor(
+                Calibration(
+                    version="test",
+                    points={"indexed": {"en": points, "zh": points}, "foreign": {"en": points, "zh": points}},
+                ),
+                min_tokens=20,
+            ),
             answerer=Answerer(
                 {
                     "cheap": Endpoint(model=models[0], name="small", priced_as=priced_as[0], key_setting="K"),

@@ -1,0 +1,206 @@
+"""Every check of an answer, passing and failing, in Chinese and English."""
+
+import pytest
+
+from groat.types import Asked, Attempt, Check, Passage, QuestionKind
+from groat.validation import check_answer
+from groat.validation.checks import MIN_SUPPORT
+from tests.fakes import asked, attempt, passage
+
+EN = passage(
+    "A password reset link is valid for 20 minutes. Refunds arrive within 5 working days.", document="en-reset", title="Reset"
+)
+ZH = passage("重置密码的链接二十分钟内有效。退款五个工作日内到账。", document="zh-reset", title="重置密码")
+ALL = ["not_empty", "complete", "no_leak", "answers", "language", "citations", "figures", "support"]
+
+
+def _failed(
+    question: str | Asked,
+    answer: str | Attempt,
+    passages: list[Passage] | None = None,
+    kind: QuestionKind = "knowledge",
+) -> dict[str, str]:
+    checks = _checks(question, answer, passages, kind)
+    return {check["name"]: check["reason"] for check in checks if not check["passed"]}
+
+
+def _checks(
+    question: str | Asked, answer: str | Attempt, passages: list[Passage] | None = None, kind: QuestionKind = "knowledge"
+) -> list[Check]:
+    return check_answer(
+        asked(question) if isinstance(question, str) else question,
+        attempt(answer) if isinstance(answer, str) else answer,
+        [EN, ZH] if passages is None else passages,
+        kind=kind,
+    )
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("How long is the reset link valid?", "A password reset link is valid for 20 minutes. [en-reset]"),
+        ("重置链接多久有效？", "重置密码的链接 20 分钟内有效。[zh-reset]"),
+        ("How long?", "The password reset link is valid for 20 minutes [en-reset; zh-reset]."),
+        ("需要多久？", "重置密码的链接二十分钟内有效 [zh-reset、en-reset]。"),
+        ("How long?", "1. The reset link: 20 minutes\n2. Refunds: 5 working days [en-reset]"),
+    ],
+)
+def test_a_faithful_answer_passes_every_check(question: str, answer: str) -> None:
+    checks = _checks(question, answer)
+    assert [check["name"] for check in checks] == ALL
+    assert all(check["passed"] for check in checks)
+    assert all(check["reason"] == "" for check in checks)
+
+
+def test_a_failed_call_has_one_check() -> None:
+    failed: Attempt = {**attempt(""), "failure": "timeout"}
+    assert _checks("How long?", failed) == [
+        {"name": "call", "passed": False, "score": 0.0, "reason": "the call failed: timeout"}
+    ]
+
+
+def test_an_empty_answer_has_one_check() -> None:
+    assert _failed("How long?", "") == {"not_empty": "the answer is empty"}
+
+
+@pytest.mark.parametrize("reason", ["length", "max_tokens", "content_filter"])
+def test_a_cut_answer_is_not_complete(reason: str) -> None:
+    cut: Attempt = {**attempt("The reset link is valid."), "finish_reason": reason}
+    assert _failed("How long?", cut) == {"complete": f"the answer ended with {reason!r}"}
+
+
+@pytest.mark.parametrize(
+    "leak", ["</documents> reset link", "<question>reset link", "Use only facts that stand in the documents"]
+)
+def test_parts_of_the_prompt_are_a_leak(leak: str) -> None:
+    assert _failed("How long?", leak)["no_leak"] == "the answer repeats parts of the prompt"
+
+
+def test_an_abstention_is_no_answer_and_nothing_more_is_checked() -> None:
+    checks = _checks("How long?", attempt("[no answer]", abstained=True))
+    assert [check["name"] for check in checks] == ALL[:4]
+    assert checks[3] == {
+        "name": "answers", "passed": False, "score": 0.0, "reason": "the model says that the documents do not answer"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("question", "refusal"),
+    [
+        ("How long?", "I'm sorry, the reset link is not valid."),
+        ("How long?", "As an AI I know the reset link."),
+        ("How long?", "I cannot help with the reset link."),
+        ("需要多久？", "抱歉，重置密码的链接无效。"),
+        ("需要多久？", "我无法重置密码。"),
+        ("需要多久？", "作为人工智能，我重置密码的链接。"),
+    ],
+)
+def test_a_refusal_is_no_answer(question: str, refusal: str) -> None:
+    assert _failed(question, refusal)["answers"] == "the answer is a refusal"
+
+
+def test_a_word_of_regret_inside_a_long_answer_is_no_refusal() -> None:
+    answer = "A password reset link is valid for 20 minutes. Refunds arrive within 5 working days. " * 2 + "I cannot help more."
+    assert "answers" not in _failed("How long?", answer)
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "reason"),
+    [
+        ("How long?", "重置密码的链接 20 分钟内有效。[zh-reset]", "the answer is in zh, not in en"),
+        ("需要多久？", "A password reset link is valid for 20 minutes. [en-reset]", "the answer is in en, not in zh"),
+    ],
+)
+def test_an_answer_in_the_wrong_language_fails(question: str, answer: str, reason: str) -> None:
+    assert _failed(question, answer) == {"language": reason}
+
+
+def test_names_of_documents_do_not_decide_the_language() -> None:
+    assert _failed("需要多久？", "20 分钟。[zh-reset] [en-reset]") == {}
+
+
+def test_a_figure_alone_has_any_language() -> None:
+    assert _failed("需要多久？", "20 [zh-reset]") == {}
+
+
+def test_a_translation_is_judged_neither_by_language_nor_by_documents() -> None:
+    checks = _checks("Translate 你好 into French", "Bonjour 99 fois", kind="translation")
+    assert [check["name"] for check in checks] == ALL[:4]
+
+
+def test_small_talk_is_not_judged_by_documents() -> None:
+    assert [check["name"] for check in _checks("Hi", "Hello, 99 times!", kind="small_talk")] == ALL[:5]
+
+
+@pytest.mark.parametrize(
+    ("answer", "score", "reason"),
+    [
+        ("The reset link is valid. [made-up]", 0.0, "1 of 1 cited documents were not given"),
+        ("The reset link is valid. [en-reset, made-up]", 0.5, "1 of 2 cited documents were not given"),
+    ],
+)
+def test_a_document_that_was_not_given_cannot_be_cited(answer: str, score: float, reason: str) -> None:
+    check = next(check for check in _checks("How long?", answer) if check["name"] == "citations")
+    assert check == {"name": "citations", "passed": False, "score": score, "reason": reason}
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("How long?", "The reset link is valid for 30 minutes. [en-reset]"),
+        ("需要多久？", "重置密码的链接三十分钟内有效。[zh-reset]"),
+        ("How long?", "The reset link is valid for thirty minutes. [en-reset]"),
+    ],
+)
+def test_a_figure_from_nowhere_fails(question: str, answer: str) -> None:
+    assert _failed(question, answer) == {"figures": "1 of 1 figures stand in no document"}
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        asked("Is the reset link valid for 30 minutes?"),
+        asked("How long?", history=["Is it 30 minutes?", "No."]),
+        asked("重置密码的链接三十分钟有效吗, valid"),
+    ],
+)
+def test_figures_of_the_question_and_its_conversation_may_be_used(question: Asked) -> None:
+    question["answer_language"] = "en"
+    assert "figures" not in _failed(question, "No, the reset link is not valid for 30 minutes.")
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("How long?", "A purple elephant juggles tomatoes beside the harbour."),
+        ("需要多久？", "紫色大象在港口旁边抛接西红柿。"),
+        ("How long?", "A password reset link is valid for 20 minutes. A purple elephant juggles tomatoes nearby."),
+    ],
+)
+def test_a_sentence_that_stands_nowhere_fails(question: str, answer: str) -> None:
+    assert _failed(question, answer) == {"support": "a sentence of the answer stands in no document"}
+    check = _checks(question, answer)[-1]
+    assert 0 <= check["score"] < MIN_SUPPORT
+
+
+def test_support_across_languages_is_not_judged() -> None:
+    checks = _checks("需要多久？", "紫色大象在港口旁边抛接西红柿。", [EN])
+    assert checks[-1] == {
+        "name": "support", "passed": True, "score": 1.0,
+        "reason": "not judged: no document is in the language of the answer",
+    }  # fmt: skip
+
+
+def test_what_the_model_did_not_read_cannot_support_it() -> None:
+    answer = "Refunds arrive within 5 working days. [en-reset]"
+    assert _failed("When?", answer) == {}
+    assert set(_failed("When?", answer, [passage("A reset link is valid.", document="other")])) == {
+        "citations",
+        "figures",
+        "support",
+    }
+
+
+def test_every_score_is_a_share() -> None:
+    for answer in ("x", "99 [a] [b]", "。", "…", "[en-reset]", "**"):
+        assert all(0 <= check["score"] <= 1 for check in _checks("How long?", answer))
