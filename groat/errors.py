@@ -17,8 +17,11 @@ Failure = Literal["auth", "rate_limit", "timeout", "connection", "server", "inva
 """Why a model call failed, as far as a caller would act differently on it."""
 
 
-class GroatError(Exception):
-    """Any failure that groat explains in one sentence. ``str(error)`` never holds secrets or users' text."""
+class GroatError(RuntimeError):
+    """Any failure that groat explains in one sentence. ``str(error)`` never holds secrets or users' text.
+
+    A ``RuntimeError``, since LangGraph's server hides the sentence of any error that is not a built-in one.
+    """
 
 
 class BadInput(GroatError):

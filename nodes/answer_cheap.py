@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import ClassVar
 
 from langgraph.runtime import Runtime
@@ -10,7 +11,7 @@ from typing_extensions import TypedDict
 from groat.answering import Answerer, Repair, try_answer
 from groat.costs import Books, total
 from groat.tracing import names
-from groat.types import Asked, Attempt, Box, Charge, Passage, Route, Shortened, Tier, Verdict
+from groat.types import Asked, Attempt, Box, Charge, Passage, Route, Shortened, Tier, Usage, Verdict
 from nodes import Knobs
 
 
@@ -57,7 +58,7 @@ class AnswerCheap:
             passages=shortened["passages"] if shortened else [],
             level=shortened["level"] if shortened else "none",
             repair=_repair(state["attempts"], state["verdicts"]),
-            may_pay=lambda usage: self._may_pay(usage["input"], usage["output"], state["charges"], runtime.context),
+            affordable=lambda given: self._affordable(given, state["charges"], runtime.context),
         )
         charges: list[Charge] = []
         if tried.usage is not None:
@@ -77,24 +78,25 @@ class AnswerCheap:
         runtime.stream_writer({names.EVENT: names.ATTEMPTED, **event, "ledger_failed": failed})
         return {"attempts": [tried.attempt], "charges": charges, "path": [self.box]}
 
-    def _may_pay(self, input_tokens: int, output_tokens: int, charges: Sequence[Charge], knobs: Knobs) -> bool:
+    def _affordable(self, input_tokens: int, charges: Sequence[Charge], knobs: Knobs) -> int | None:
+        """Return how many tokens of answer the budget still pays; None without a budget."""
         if knobs.max_cost_usd is None:
-            return True
-        spent = total(charges)
-        endpoint = self.answerer.endpoints[self.tier]
-        next_call = self.books.prices.cost(
-            {
-                "input": input_tokens,
-                "output": output_tokens,
-                "cache_read": 0,
-                "cache_write": 0,
-                "reasoning": 0,
-                "estimated": True,
-            },
-            endpoint.priced_as,
+            return None
+        spent, model = total(charges), self.answerer.endpoints[self.tier].priced_as
+        prompt, million = (
+            self.books.prices.cost({**_NOTHING, "input": given, "output": written}, model)
+            for given, written in ((input_tokens, 0), (0, 1_000_000))
         )
-        # What has no known price cannot be shown to fit: budgets fail closed.
-        return spent is not None and next_call is not None and float(spent + next_call) <= knobs.max_cost_usd
+        if spent is None or prompt is None or million is None:
+            # What has no known price cannot be shown to fit: budgets fail closed.
+            return 0
+        left = Decimal(str(knobs.max_cost_usd)) - spent - prompt
+        if left < 0 or million == 0:
+            return 0 if left < 0 else None
+        return int(left / million * 1_000_000)
+
+
+_NOTHING: Usage = {"input": 0, "output": 0, "cache_read": 0, "cache_write": 0, "reasoning": 0, "estimated": True}
 
 
 def _repair(attempts: Sequence[Attempt], verdicts: Sequence[Verdict]) -> Repair | None:

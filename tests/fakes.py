@@ -109,7 +109,7 @@ def identity(question: Asked, *, prompt_version: str = "p1", model_policy: str =
 
 
 class ScriptedChat(BaseChatModel):
-    """A chat model that gives, one by one, the replies it was made with; an exception among them is raised.
+    """A chat model that gives, one by one, the replies it was made with, cut at the limit; an exception is raised.
 
     The last reply serves all further calls. Replies that are text report the usage that an endpoint would; a message is
     given as it is.
@@ -124,29 +124,32 @@ class ScriptedChat(BaseChatModel):
     def _llm_type(self) -> str:
         return "scripted"
 
-    def _next(self, messages: list[BaseMessage]) -> AIMessage:
+    def _next(self, messages: list[BaseMessage], max_tokens: int | None = None) -> AIMessage:
         self.prompts.append(messages)
         reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
         if isinstance(reply, Exception):
             raise reply
         if isinstance(reply, AIMessage):
             return reply
+        cut = max_tokens is not None and count_tokens(reply) > max_tokens
+        while max_tokens is not None and count_tokens(reply) > max_tokens:
+            reply = reply[:-1]
         given, written = prompt_tokens(messages), count_tokens(reply)
         return AIMessage(
             reply,
             usage_metadata={"input_tokens": given, "output_tokens": written, "total_tokens": given + written},
-            response_metadata={"finish_reason": "stop"},
+            response_metadata={"finish_reason": "length" if cut else "stop"},
         )
 
     def _generate(
         self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: object = None, **kwargs: Any
     ) -> ChatResult:
-        return ChatResult(generations=[ChatGeneration(message=self._next(messages))])
+        return ChatResult(generations=[ChatGeneration(message=self._next(messages, kwargs.get("max_tokens")))])
 
     async def _astream(
         self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
     ) -> AsyncIterator[ChatGenerationChunk]:
-        message = self._next(messages)
+        message = self._next(messages, kwargs.get("max_tokens"))
         for piece in _halves(message.text):
             chunk = ChatGenerationChunk(message=AIMessageChunk(content=piece))
             if run_manager is not None:

@@ -6,10 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import graph
 import groat
 import nodes
-import pytest
 import serve
 from graph.build import build_graph
 from graph.services import open_services
@@ -61,7 +62,7 @@ def test_no_module_has_a_name_of_nothing() -> None:
 
 
 def test_no_module_is_longer_than_300_lines() -> None:
-    long = {str(path.relative_to(ROOT)): lines for path in _modules(*SOURCES, "tests") if (lines := _length(path)) > 300}
+    long = {str(path.relative_to(ROOT)): lines for path in _modules(*SOURCES) if (lines := _length(path)) > 300}
     assert long == {}
 
 
@@ -69,8 +70,7 @@ def _length(path: Path) -> int:
     return len(path.read_text(encoding="utf-8").splitlines())
 
 
-def test_a_box_fits_a_screen_and_the_picture_fits_another() -> None:
-    assert {path.name: _length(path) for path in _modules("nodes") if _length(path) > 140} == {}
+def test_the_picture_fits_a_screen() -> None:
     assert _length(ROOT / "graph" / "build.py") <= 60
 
 
@@ -84,3 +84,4 @@ def test_imports_run_one_way() -> None:
         [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout
+    assert "4 kept, 0 broken" in done.stdout

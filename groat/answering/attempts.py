@@ -32,7 +32,7 @@ async def try_answer(
     passages: Sequence[Passage],
     level: Literal["none", "cheap", "expensive", "full"],
     repair: Repair | None,
-    may_pay: Callable[[Usage], bool],
+    affordable: Callable[[int], int | None],
 ) -> Tried:
     """Return one try. A failed call is an attempt too, with its failure and what its prompt held; nothing is raised for it.
 
@@ -45,7 +45,8 @@ async def try_answer(
         passages: the context; empty for small talk and translations.
         level: how the context was made, for the record.
         repair: what was wrong with the answer before, None at a first try.
-        may_pay: tells from the tokens expected whether the budget allows the call.
+        affordable: tells from the tokens of the prompt how many tokens of answer the budget still pays; None: any number.
+            With fewer than ``ASSUMED_OUTPUT`` no call is made; otherwise the model is held to that number.
     """
     prompt = build_prompt(asked, passages, kind=kind, repair=repair)
     attempt: Attempt = {
@@ -59,22 +60,15 @@ async def try_answer(
         "level": level,
         "repaired": repair is not None,
     }
-    expected: Usage = {
-        "input": prompt_tokens(prompt),
-        "output": ASSUMED_OUTPUT,
-        "cache_read": 0,
-        "cache_write": 0,
-        "reasoning": 0,
-        "estimated": True,
-    }
-    if not may_pay(expected):
+    most = affordable(prompt_tokens(prompt))
+    if most is not None and most < ASSUMED_OUTPUT:
         message = f"the budget of this question does not reach a call of the {tier} model; raise max_cost_usd"
         return Tried(attempt={**attempt, "failure": "budget", "message": message}, usage=None)
     try:
-        reply = await answerer.answer(prompt, tier=tier)
+        reply = await answerer.answer(prompt, tier=tier, max_output=most)
     except ModelError as error:
         # Providers bill nothing for a refused or unreached call; the row with zero tokens keeps the try visible.
-        nothing: Usage = {**expected, "input": 0, "output": 0}
+        nothing: Usage = {"input": 0, "output": 0, "cache_read": 0, "cache_write": 0, "reasoning": 0, "estimated": True}
         return Tried(attempt={**attempt, "failure": error.failure, "message": str(error)}, usage=nothing)
     abstained = reply.text.strip().strip(".。 ").casefold() == NO_ANSWER
     return Tried(

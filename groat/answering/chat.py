@@ -61,8 +61,14 @@ class Answerer:
         """Names of the models that may answer, cheap first: part of what a kept answer is kept under."""
         return f"{self.endpoints['cheap'].name} > {self.endpoints['expensive'].name}"
 
-    async def answer(self, prompt: Sequence[BaseMessage], *, tier: Tier) -> Reply:
+    async def answer(self, prompt: Sequence[BaseMessage], *, tier: Tier, max_output: int | None = None) -> Reply:
         """Send the prompt to the model of ``tier`` and return its reply.
+
+        Args:
+            prompt: the messages.
+            tier: which model.
+            max_output: most tokens of the reply, reasoning included; None leaves it to the model. A reply that was cut has
+                the finish reason "length".
 
         Raises:
             ModelError: the call failed; the message says what to do. It holds no text of the prompt and no key.
@@ -70,7 +76,8 @@ class Answerer:
         endpoint = self.endpoints[tier]
         begun = time.perf_counter()
         try:
-            message = await endpoint.model.ainvoke(list(prompt))
+            limit = {} if max_output is None else {"max_tokens": max_output}
+            message = await endpoint.model.ainvoke(list(prompt), **limit)
         except Exception as error:  # every provider has its own errors; all become one, and none is lost
             raise _explained(error, endpoint, tier) from error
         latency_ms = (time.perf_counter() - begun) * 1000

@@ -86,7 +86,9 @@ class Calibration:
         try:
             calibration = _ADAPTER.validate_json(source.read_text(encoding="utf-8"), strict=True)
         except (OSError, UnicodeDecodeError, ValidationError) as error:
-            raise ArtifactError(f"{name} is missing or damaged; reinstall groat, or fit one: groat cache calibrate") from error
+            raise ArtifactError(
+                f"{name} is missing or damaged; reinstall groat, or fit one with groat.cache.calibrate.fit"
+            ) from error
         calibration.validate(name, embedder)
         return calibration
 
@@ -95,7 +97,7 @@ class Calibration:
         if self.embedder != embedder:
             raise ArtifactError(
                 f"{name} was measured with the embeddings {self.embedder!r}, not {embedder!r}; "
-                "fit one for yours: groat cache calibrate"
+                "fit one for yours with groat.cache.calibrate.fit"
             )
         if self.feature_version != FEATURE_VERSION:
             raise ArtifactError(

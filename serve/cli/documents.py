@@ -55,7 +55,8 @@ async def ingest(app: Application, paths: list[Path], tenant: str) -> IngestRepo
     err = console()
     err.stderr = True
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=err, transient=True) as bar:
+    # Without a terminal the bar would leave nothing but an empty line.
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
         task = bar.add_task("reading", total=None)
 
         def show(step: Step) -> None:

@@ -36,6 +36,10 @@ def main() -> None:
         what = f"{error.filename}: " if error.filename else ""
         sys.stderr.write(f"groat: {what}{error.strerror or error}; check permissions, space and GROAT_DATA_DIR\n")
         sys.exit(1)
+    except UnicodeEncodeError as error:
+        # An argument that is no UTF-8 arrives as lone surrogates, which neither a database nor a terminal takes.
+        sys.stderr.write(f"groat: an argument is not UTF-8, or the output cannot show the text ({error.encoding}); use UTF-8\n")
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
 

@@ -1,7 +1,7 @@
 """The whole graph over real stores and documents; only the vectors and the models are small stand-ins."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
@@ -156,11 +156,6 @@ async def make_world(tmp_path: Path, documents: Path) -> MakeWorld:
 def world(make_world: MakeWorld) -> World:
     """A world whose cheap model answers rightly."""
     return make_world()
-
-
-def without_cache(services: Services) -> Services:
-    """Return the services with a cache that never hits by likeness."""
-    return replace(services, answers=AnswerCache(SqliteStore(Path("/nonexistent/cache.sqlite")), None))
 
 
 def dollars(amount: str | None) -> Decimal:

@@ -3,14 +3,17 @@
 import itertools
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from langchain_core.exceptions import ModelAuthenticationError, ModelConnectionError, ModelRateLimitError
 from langchain_core.messages import AIMessage
 
+from graph.context import Context
 from groat.cache import AnswerCache, SqliteStore
 from groat.costs import Books, SqliteLedger
 from groat.errors import BadInput, UnknownTenant
+from groat.tracing import names
 from groat.types import BOUNDS
 from tests.graph.conftest import GOOD, QUESTION, UNCITED, WRONG, MakeWorld, Reply, World, dollars
 
@@ -74,6 +77,14 @@ async def test_a_budget_is_never_exceeded(make_world: MakeWorld, budget: float) 
         assert "the call failed: budget" in output["verdicts"][-1]["reason"]
 
 
+@pytest.mark.parametrize("budget", [0.0006, 0.001, 0.002])
+async def test_an_answer_that_would_not_end_is_cut_at_the_budget(make_world: MakeWorld, budget: float) -> None:
+    endless = "The reset link is valid for 20 minutes. " * 500
+    output = await make_world([endless], [endless]).ask(max_cost_usd=budget)
+    assert 0.9 * budget < dollars(output["cost_usd"]) <= budget
+    assert (output["verified"], output["attempts"][0]["finish_reason"]) == (False, "length")
+
+
 async def test_a_budget_too_small_for_the_expensive_model_routes_to_the_cheap_one(make_world: MakeWorld) -> None:
     output = await make_world(p_cheap_ok=0.1).ask(max_cost_usd=0.0005)
     assert output["route"] is not None
@@ -129,13 +140,22 @@ async def test_a_damaged_cache_does_not_stop_the_answer(world: World) -> None:
     assert "cache.sqlite" in output["lookup"]["reason"]
 
 
-async def test_a_ledger_that_fails_does_not_stop_the_answer(world: World, tmp_path: Path) -> None:
+@pytest.mark.parametrize("use_cache", [True, False])
+async def test_a_ledger_that_fails_does_not_stop_the_answer_and_is_seen(world: World, tmp_path: Path, use_cache: bool) -> None:
     (tmp_path / "file").write_text("in the way", encoding="utf-8")
     old = world.services.books
     books = Books(old.prices, SqliteLedger(tmp_path / "file" / "ledger.sqlite"), baseline_model=old.baseline_model)
     blocked = replace(world, services=replace(world.services, books=books))
-    output = await blocked.ask()
-    assert (output["answer"], output["verified"]) == (GOOD, True)
+    events, answer = [], ""
+    context = Context(tenant="acme", use_cache=use_cache)
+    async for mode, part in blocked.graph().astream({"question": QUESTION}, context=context, stream_mode=["custom", "values"]):
+        if mode == "custom":
+            events.append(cast(dict[str, Any], part))
+        else:
+            answer = cast(dict[str, Any], part).get("answer", "")
+    assert answer == GOOD
+    failed = [event[names.EVENT] for event in events if event.get("ledger_failed")]
+    assert failed == [names.CACHE_DECIDED if use_cache else names.ROUTED, names.ATTEMPTED]
 
 
 async def test_a_changed_document_takes_its_answers_with_it(world: World, documents: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from langchain_core.messages import AIMessage, HumanMessage
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
-from groat.answering import Answerer, Endpoint, Reply, build_prompt, try_answer
+from groat.answering import ASSUMED_OUTPUT, Answerer, Endpoint, Reply, build_prompt, try_answer
 from groat.errors import Failure, ModelError
 from groat.types import Usage
 from tests.fakes import ScriptedChat, asked, passage
@@ -154,7 +154,7 @@ async def test_a_try_is_recorded_whether_it_failed_abstained_or_answered(world: 
     tries = [
         await try_answer(
             answerer, asked("How long?"), box="answer_cheap", tier="cheap", kind="knowledge", passages=passages,
-            level="full", repair=None, may_pay=lambda _: True,
+            level="full", repair=None, affordable=lambda _: None,
         )
         for _ in range(3)
     ]  # fmt: skip
@@ -169,18 +169,21 @@ async def test_a_try_is_recorded_whether_it_failed_abstained_or_answered(world: 
     )
 
 
-async def test_a_call_that_may_not_be_paid_is_not_made(world: tuple[ModelServer, Answerer]) -> None:
-    server, answerer = world
-    seen: list[Usage] = []
+@pytest.mark.parametrize(
+    ("affordable", "limits"), [(ASSUMED_OUTPUT - 1, []), (ASSUMED_OUTPUT, [ASSUMED_OUTPUT]), (None, [None])]
+)
+async def test_a_call_is_held_to_what_can_be_paid_or_not_made(affordable: int | None, limits: list[int | None]) -> None:
+    given: list[int] = []
 
-    def refuse(expected: Usage) -> bool:
-        seen.append(expected)
-        return False
+    def pays(prompt: int) -> int | None:
+        given.append(prompt)
+        return affordable
 
-    tried = await try_answer(
-        answerer, asked("How long?"), box="answer_cheap", tier="cheap", kind="knowledge", passages=[],
-        level="none", repair=None, may_pay=refuse,
-    )  # fmt: skip
-    assert (tried.usage, tried.attempt.get("failure"), server.requests) == (None, "budget", [])
-    assert seen[0]["input"] > 100
-    assert seen[0]["output"] > 0
+    with serve_model(Says(text="20 minutes")) as server:
+        tried = await try_answer(
+            _answerer(server), asked("How long?"), box="answer_cheap", tier="cheap", kind="knowledge", passages=[],
+            level="none", repair=None, affordable=pays,
+        )  # fmt: skip
+    assert [request.get("max_completion_tokens") for request in server.requests] == limits
+    assert (tried.usage is None, tried.attempt.get("failure")) == ((False, None) if limits else (True, "budget"))
+    assert given[0] > 100
