@@ -1,7 +1,21 @@
 # Needs Python 3.11 to 3.13 and make. Everything else is installed into .venv by the targets themselves.
 PYTHON ?= python3
-UV := $(shell command -v uv 2>/dev/null)
 BIN := .venv/bin
+
+# uv where it is present or can be had, since it installs in seconds; pip otherwise.
+define INSTALL
+set -e; uv=$$(command -v uv || true); \
+test -n "$$uv" || $(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip >/dev/null; \
+if [ -z "$$uv" ] && $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+  -r requirements-uv.lock >/dev/null 2>&1; then uv=$(BIN)/uv; fi; \
+if [ -n "$$uv" ]; then \
+  "$$uv" pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock; \
+  "$$uv" pip install --quiet --python $(BIN)/python --no-deps -e .; \
+else \
+  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock; \
+  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .; \
+fi
+endef
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test check eval dev bench lock picture
@@ -17,14 +31,7 @@ install: .venv/.installed  ## install everything into .venv
 	  || { echo "groat needs Python 3.11 to 3.13; name one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@echo "installing into .venv ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-ifdef UV
-	@uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
-	@uv pip install --quiet --python $(BIN)/python --no-deps -e .
-else
-	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip >/dev/null
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
-endif
+	@$(INSTALL)
 	@touch $@
 
 demo: install  ## a dozen questions about a help centre, without key or server
@@ -54,3 +61,5 @@ picture: install  ## write the picture of the graph into the READMEs
 lock:  ## renew the pinned versions
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	  --extra studio --group dev --output-file requirements.lock pyproject.toml
+	echo uv | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  --output-file requirements-uv.lock -

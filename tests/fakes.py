@@ -133,7 +133,7 @@ class ScriptedChat(BaseChatModel):
             return reply
         cut = max_tokens is not None and count_tokens(reply) > max_tokens
         while max_tokens is not None and count_tokens(reply) > max_tokens:
-            reply = reply[:-1]
+            reply = reply[:-20]
         given, written = prompt_tokens(messages), count_tokens(reply)
         return AIMessage(
             reply,

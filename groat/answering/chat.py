@@ -76,8 +76,10 @@ class Answerer:
         endpoint = self.endpoints[tier]
         begun = time.perf_counter()
         try:
-            limit = {} if max_output is None else {"max_tokens": max_output}
-            message = await endpoint.model.ainvoke(list(prompt), **limit)
+            if max_output is None:
+                message = await endpoint.model.ainvoke(list(prompt))
+            else:
+                message = await endpoint.model.ainvoke(list(prompt), max_tokens=max_output)
         except Exception as error:  # every provider has its own errors; all become one, and none is lost
             raise _explained(error, endpoint, tier) from error
         latency_ms = (time.perf_counter() - begun) * 1000

@@ -7,7 +7,6 @@ from groat.text.language import detect_language
 
 # sentencex keeps "A？（注：B。）C" in one piece and does not cut at ；: Chinese prose needs both.
 _HAN_PIECE = regex.compile(r"[^。！？；]*[。！？；]+[”’」』）)】]*\s*|[^。！？；]+")
-_MARK = regex.compile(r"\s*(?:\d{1,3}|[A-Za-z])[.)、]\s*")
 _LINE = regex.compile(r"[^\n]+")
 # sentencex takes the number of a list item for a sentence.
 _LIST_MARK = regex.compile(r"\s*(?:>\s*)*(?:[-*+]|\(?\d{1,3}[.)、．])\s*")
@@ -45,14 +44,3 @@ def _segment(line: str) -> list[str]:
     pieces = list(sentencex.segment(detect_language(line), line))
     # The offsets rely on nothing being lost; a line that the library changes is kept whole.
     return pieces if "".join(pieces) == line else [line]
-
-
-def _joined(pieces: list[str]) -> list[str]:
-    """Put the number of a list item back before its text: "1." alone is no sentence."""
-    whole: list[str] = []
-    for piece in pieces:
-        if whole and _MARK.fullmatch(whole[-1]):
-            whole[-1] += piece
-        else:
-            whole.append(piece)
-    return whole

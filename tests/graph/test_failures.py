@@ -79,7 +79,7 @@ async def test_a_budget_is_never_exceeded(make_world: MakeWorld, budget: float) 
 
 @pytest.mark.parametrize("budget", [0.0006, 0.001, 0.002])
 async def test_an_answer_that_would_not_end_is_cut_at_the_budget(make_world: MakeWorld, budget: float) -> None:
-    endless = "The reset link is valid for 20 minutes. " * 500
+    endless = "The reset link is valid for 20 minutes. " * 120
     output = await make_world([endless], [endless]).ask(max_cost_usd=budget)
     assert 0.9 * budget < dollars(output["cost_usd"]) <= budget
     assert (output["verified"], output["attempts"][0]["finish_reason"]) == (False, "length")
@@ -113,6 +113,13 @@ async def test_another_tenants_answer_is_never_served(make_world: MakeWorld) -> 
     assert other["lookup"]["outcome"] == "miss"
     assert (other["sources"], other["shortened"]) == ([], None)
     assert "20 minutes" not in world.cheap.prompts[1][-1].text
+
+
+async def test_not_even_an_answer_without_documents_is_shared_between_tenants(make_world: MakeWorld) -> None:
+    world = make_world(["Hello, people of acme.", "Hello."])
+    await world.ask("Hello!")
+    other = await world.ask("Hello!", tenant="other")
+    assert (other["lookup"]["outcome"], other["answer"]) == ("miss", "Hello.")
 
 
 @pytest.mark.parametrize("question", ["Where is my refund?", "我的退款到哪儿了"])

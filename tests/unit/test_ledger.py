@@ -37,6 +37,12 @@ async def test_a_charge_written_twice_is_charged_once(ledger: SqliteLedger) -> N
     assert await ledger.totals(since=0) == LedgerTotals(charges=2, cost_usd=Decimal("0.002"), unknown=0)
 
 
+async def test_a_key_written_again_keeps_what_was_written_first(ledger: SqliteLedger) -> None:
+    await ledger.record([_charge("a", "0.001")], run="r", tenant="t", at=1.0)
+    await ledger.record([_charge("a", "9")], run="r", tenant="t", at=2.0)
+    assert await ledger.totals(since=0) == LedgerTotals(charges=1, cost_usd=Decimal("0.001"), unknown=0)
+
+
 async def test_unknown_prices_are_counted_apart(ledger: SqliteLedger) -> None:
     await ledger.record([_charge("a"), _charge("b", None)], run="r", tenant="t", at=1.0)
     assert await ledger.totals(since=0) == LedgerTotals(charges=2, cost_usd=Decimal("0.001"), unknown=1)

@@ -113,9 +113,9 @@ async def test_usage_is_counted_like_an_endpoints() -> None:
 
 
 async def test_a_follow_up_is_read_with_the_question_before_it() -> None:
-    prompt = build_prompt(
-        asked("And for how many minutes?", history=["How long is a password reset link valid?", "Not long."]),
-        [ENGLISH],
-        kind="knowledge",
-    )
-    assert "20 minutes" in (await _model().ainvoke(prompt)).text
+    follow_up = "And on the phone?"
+    alone = build_prompt(asked(follow_up), [ENGLISH], kind="knowledge")
+    history = ["How long is a password reset link valid?", "Not long."]
+    followed = build_prompt(asked(follow_up, history=history), [ENGLISH], kind="knowledge")
+    assert (await _model().ainvoke(alone)).text == NO_ANSWER
+    assert "20 minutes" in (await _model().ainvoke(followed)).text
