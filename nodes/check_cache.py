@@ -1,7 +1,7 @@
 """Read the question and ask the answer cache, before anything that costs money."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
@@ -17,7 +17,7 @@ from groat.embedding import Embedder, Vector
 from groat.errors import UnknownTenant
 from groat.knowledge import Knowledge
 from groat.tracing import names
-from groat.types import Asked, Charge, Identity, Lookup, Source
+from groat.types import Asked, CachedAnswer, Charge, Identity, Lookup, Source
 from nodes import Knobs
 
 
@@ -68,9 +68,10 @@ class CheckCache:
         """Return the question, the decision of the cache and, on a hit, the answer."""
         knobs = runtime.context
         before = state.get("asked")
+        messages = state.get("messages") or []
         asked = read_question(
             state.get("question"),
-            state.get("messages") or [],
+            messages,
             previous=before["text"] if before else None,
             tenant=knobs.tenant,
             language=knobs.language,
@@ -79,57 +80,32 @@ class CheckCache:
         run = uuid.uuid4().hex
         identity = self._identity(asked, knobs)
         charges: list[Charge] = []
-
-        async def embed(text: str) -> Vector:
-            vector = await self.embedder.query(text)
-            key = f"{run}:check_cache:embedding"
-            charge = self.books.embedding(key=key, model=self.embedder.name, text=text)
-            charges[:] = [charge]
-            return vector
-
         lookup, kept = _OFF, None
         if knobs.use_cache:
-            lookup, kept = await self.answers.lookup(
-                identity,
-                asked,
-                embed=embed,
-                current_versions=lambda ids: self.knowledge.versions(ids, tenant=knobs.tenant),
-            )
+            lookup, kept = await self._lookup(identity, asked, run, charges)
         failed = await self.books.record(charges, run=run, tenant=knobs.tenant) if charges else None
         runtime.stream_writer({names.EVENT: names.CACHE_DECIDED, **lookup, "ledger_failed": failed})
-        update: Update = {
-            "run": run,
-            "question": asked["text"],
-            "asked": asked,
-            "identity": identity,
-            "lookup": lookup,
-            "path": Overwrite(["check_cache"]),
-            "charges": Overwrite(charges),
-            "attempts": Overwrite([]),
-            "verdicts": Overwrite([]),
-            "route": None,
-            "shortened": None,
-            "answer": "",
-            "verified": False,
-            "sources": [],
-            "error": "",
-            "cost_usd": None,
-            "baseline_cost_usd": None,
-        }
-        messages = state.get("messages") or []
+        begun: Update = {"run": run, "question": asked["text"], "asked": asked, "identity": identity, "lookup": lookup}
         spoken = not messages or messages[-1].type != "human" or messages[-1].text.strip() != asked["text"]
         said: list[AnyMessage] = [HumanMessage(asked["text"])] if spoken else []
         if kept is None:
-            return {**update, "messages": said}
-        return {
-            **update,
-            "messages": [*said, AIMessage(kept["answer"])],
-            "answer": kept["answer"],
-            "verified": True,
-            "sources": kept["sources"],
-            "cost_usd": total_text(charges),
-            "baseline_cost_usd": kept["baseline_cost_usd"],
-        }
+            return {**_cleared(charges), **begun, "messages": said}
+        return {**_cleared(charges), **begun, **_served(kept, charges), "messages": [*said, AIMessage(kept["answer"])]}
+
+    async def _lookup(
+        self, identity: Identity, asked: Asked, run: str, charges: list[Charge]
+    ) -> tuple[Lookup, CachedAnswer | None]:
+        """Ask the cache; the embedding, where one is needed, is added to ``charges``."""
+
+        async def embed(text: str) -> Vector:
+            vector = await self.embedder.query(text)
+            charges.append(self.books.embedding(key=f"{run}:check_cache:embedding", model=self.embedder.name, text=text))
+            return vector
+
+        async def current_versions(ids: Collection[str]) -> dict[str, str]:
+            return await self.knowledge.versions(ids, tenant=asked["tenant"])
+
+        return await self.answers.lookup(identity, asked, embed=embed, current_versions=current_versions)
 
     async def _know(self, tenant: str) -> None:
         if tenant not in self.tenants and tenant not in await self.knowledge.tenants():
@@ -146,6 +122,34 @@ class CheckCache:
             "model_policy": f"{self.answerer.policy}; tier={knobs.tier}; loss={knobs.max_quality_loss:g}",
             "conversation": conversation_key(asked["history"]),
         }
+
+
+def _cleared(charges: list[Charge]) -> Update:
+    """Return what takes the place of everything that the turn before left in the conversation's state."""
+    return {
+        "path": Overwrite(["check_cache"]),
+        "charges": Overwrite(charges),
+        "attempts": Overwrite([]),
+        "verdicts": Overwrite([]),
+        "route": None,
+        "shortened": None,
+        "answer": "",
+        "verified": False,
+        "sources": [],
+        "error": "",
+        "cost_usd": None,
+        "baseline_cost_usd": None,
+    }
+
+
+def _served(kept: CachedAnswer, charges: list[Charge]) -> Update:
+    return {
+        "answer": kept["answer"],
+        "verified": True,
+        "sources": kept["sources"],
+        "cost_usd": total_text(charges),
+        "baseline_cost_usd": kept["baseline_cost_usd"],
+    }
 
 
 _OFF: Lookup = {
