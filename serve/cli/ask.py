@@ -76,6 +76,9 @@ def _print(out: Console, answered: Answered) -> None:
         out.print("         " + line, markup=False, style="dim")
     for source in answered["sources"]:
         out.print(f"source   {source['title']} [{source['id']}]", markup=False)
+    route = decisions["route"]
+    if route and route["kind"] == "knowledge" and decisions["compression"] is None:
+        out.print("hint     no documents were found; `groat ingest PATH` adds some", markup=False)
     cost, baseline = _text(answered["cost_usd"]), _text(answered["baseline_cost_usd"])
     less = saved(cost, baseline)
     out.print(f"cost     {dollars(cost)}; all expensive {dollars(baseline)}{', ' + less if less else ''}", markup=False)

@@ -1,5 +1,6 @@
 """The commands, and how their failures are told."""
 
+import logging
 import sys
 
 import typer
@@ -16,6 +17,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )
 app.command("ask")(ask_command)
 app.command("ingest")(ingest_command)
@@ -26,6 +28,8 @@ app.command("demo")(demo_command)
 
 def main() -> None:
     """Run the command; a failure that groat understands is one sentence on standard error and exit code 1."""
+    # It reports each oddity of a broken PDF on standard error; the file's own sentence says what matters.
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL)
     try:
         app()
     except GroatError as error:
