@@ -5,6 +5,7 @@ python -m evals.bench_question [--questions 40] [--json FILE]
 
 import argparse
 import asyncio
+import math
 import resource
 import statistics
 import sys
@@ -86,7 +87,7 @@ def _table(boxes: dict[str, list[float]]) -> Table:
     table = Table("part", "times", "p50 ms", "p95 ms")
     for box, times in boxes.items():
         ordered = sorted(times)
-        p95 = ordered[int(0.95 * (len(ordered) - 1))]
+        p95 = ordered[math.ceil(0.95 * (len(ordered) - 1))]
         table.add_row(box, str(len(ordered)), f"{statistics.median(ordered):.1f}", f"{p95:.1f}")
     return table
 

@@ -80,11 +80,42 @@ async def run(count: int, seed: int, embedder: Embedder) -> list[Arm]:
         assert isinstance(services.knowledge, KnowledgeBase)  # the settings name no other
         await open_helpcentre(services.knowledge)
         graph = build_graph(services)
-        for name, context in ARMS.items():
-            answers = [(question, await put(graph, question, context)) for question in chosen]
-            for language in ("en", "zh"):
-                arms.append(figures(name, language, [pair for pair in answers if pair[0]["lang"] == language]))
+        answers = {
+            name: [(question, await put(graph, question, context)) for question in chosen] for name, context in ARMS.items()
+        }
+    for language in ("en", "zh"):
+        mine = {name: [pair for pair in pairs if pair[0]["lang"] == language] for name, pairs in answers.items()}
+        measured = {name: figures(name, language, pairs) for name, pairs in mine.items()}
+        arms += [*measured.values(), at_random(measured), oracle(mine["all cheap"], mine["all expensive"])]
     return arms
+
+
+def at_random(measured: Mapping[str, Arm]) -> Arm:
+    """Return what sending questions to the expensive model at random gives, at what groat spends: the expectation."""
+    cheap, expensive, groat = measured["all cheap"], measured["all expensive"], measured["groat"]
+    share = (groat["cost_usd"] - cheap["cost_usd"]) / (expensive["cost_usd"] - cheap["cost_usd"])
+    share = min(max(share, 0.0), 1.0)
+    right = share * expensive["right"] + (1 - share) * cheap["right"]
+    interval = binomtest(round(right * groat["questions"]), groat["questions"]).proportion_ci(method="wilson")
+    return {
+        **groat,
+        "arm": "random at equal spend",
+        "right": round(right, 4),
+        "right_low": round(interval.low, 4),
+        "right_high": round(interval.high, 4),
+        "hits": 0,
+        "wrong_hits": 0,
+        "expensive_share": round(share, 4),
+        "p50_ms": cheap["p50_ms"],
+    }
+
+
+def oracle(cheap: Sequence[tuple[Question, Answered]], expensive: Sequence[tuple[Question, Answered]]) -> Arm:
+    """Return what a router that knows the outcomes gives: the cheap answer wherever it is right or the other is wrong too."""
+    best = [
+        first if is_right(*first) or not is_right(*second) else second for first, second in zip(cheap, expensive, strict=True)
+    ]
+    return figures("oracle", best[0][0]["lang"], best)
 
 
 def sample(count: int, seed: int) -> list[Question]:
