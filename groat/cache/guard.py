@@ -83,7 +83,7 @@ _QUESTION_WORDS = {
     "place": r"\bwhere\b|\bwhich (?:place|city|country|menu|page)\b|哪里|哪儿|在哪|哪个地方|什么地方|何处|那里(?=.*[?？]?$)",
     "time": r"\bwhen\b(?= (?:is|are|do|does|did|will|can|should|was|were|has)\b)|\bwhat (?:time|day|date|year)\b|什么时候|何时|"
     r"啥时候|几点|几号|哪天|哪一?年|多会儿?",
-    "person": r"^who\b|\bwho (?:is|are|was|were|will|has|won|wrote|made)\b|\bwhose\b|是谁|谁(?=[的是会发写演唱])",
+    "person": r"^who\b|\bwho (?:is|are|was|were|will|has|won|wrote|made)\b|\bwhose\b|谁(?!有|知道|能|可以|帮|给|都|也)",
     "price": r"\bhow (?:much|expensive)\b|\bwhat (?:does|do|is|are|will).{0,30}\bcost|\bprice\b|"
     r"多少钱|价格|什么价|费用|怎么收费",
     "duration": r"\bhow long\b|\bhow many (?:days|weeks|hours|minutes|months|years)\b|"

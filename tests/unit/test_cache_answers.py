@@ -228,7 +228,7 @@ async def test_remembering_again_replaces(world: World) -> None:
     assert answer["answer"] == "30 minutes."
 
 
-@pytest.mark.parametrize("text", ["Where is my order?", "今天白天电价多少"])
+@pytest.mark.parametrize("text", ["Where is my new battery order?", "今天白天电价多少"])
 async def test_personal_and_momentary_questions_are_neither_kept_nor_looked_up(world: World, text: str) -> None:
     assert await world.keep(asked(text)) is False
     lookup, answer = await world.ask(asked(text))

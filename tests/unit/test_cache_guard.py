@@ -11,9 +11,9 @@ DIFFERENT = [
     ("10 kWh 的电池多重", "5 kWh 的电池多重", "figure"),
     ("滞纳金是百分之五吗", "滞纳金是6%吗", "figure"),
     ("Is the deposit paid back?", "Is the deposit not paid back?", "negation"),
-    ("Is my plane ticket transferable?", "Is my plane ticket non-transferable?", "negation"),
-    ("How do I mute notifications?", "How do I unmute notifications?", "negation"),
-    ("哪些商品支持七天无理由退货?", "哪些商品不支持七天无理由退货?", "negation"),
+    ("Is the gift voucher refundable?", "Is the gift voucher non-refundable?", "negation"),
+    ("How do I lock the meter display?", "How do I unlock the meter display?", "negation"),
+    ("哪些插座支持远程升级?", "哪些插座不支持远程升级?", "negation"),
     ("拆封的电池能退吗", "拆封的电池不能退吗", "negation"),
     ("How do I turn the Smart schedule on?", "How do I turn off the Smart schedule?", "opposite"),
     ("智能排程怎么打开", "智能排程怎么关掉", "opposite"),
@@ -25,10 +25,10 @@ DIFFERENT = [
     ("Can I return a plug?", "Can I get a refund for a plug?", "opposite"),
     ("电池发货前取消,押金退吗,发货之前", "电池发货后取消,押金退吗,发货之后", "opposite"),
     ("怎么买电", "怎么卖电", "opposite"),
-    ("Who founded Amazon?", "When was Amazon founded?", "question_word"),
-    ("谁发明了电灯?", "什么时候发明的电灯?", "question_word"),
-    ("How do I convert a Word document to PDF?", "How do I convert a PDF to a Word document?", "direction"),
-    ("人民币怎么换成美元?", "美元怎么换成人民币?", "direction"),
+    ("Who installed the meter?", "When was the meter installed?", "question_word"),
+    ("谁安装了电表?", "什么时候安装的电表?", "question_word"),
+    ("How do I move data from the meter to the app?", "How do I move data from the app to the meter?", "direction"),
+    ("数据怎么从电表传到手机?", "数据怎么从手机传到电表?", "direction"),
     ("Is Paris bigger than London?", "Is London bigger than Paris?", "direction"),
     ("三星S24怎么截屏", "三星S25怎么截屏", "name"),
     ("怎么连接 Redis", "怎么连接 Kafka", "name"),
@@ -45,7 +45,7 @@ DIFFERENT = [
 ]
 
 SAME = [
-    ("How do I reset my password?", "How can I reset my password?"),
+    ("How do I rename my battery?", "How can I rename my battery?"),
     ("怎么重置密码", "如何重置密码？"),
     ("能不能退货", "可以退货吗"),
     ("有没有学生优惠", "有学生优惠吗"),
@@ -56,7 +56,7 @@ SAME = [
     ("Turn the lights on", "turn on the lights"),
     ("ＡＰＰ怎么登录", "app怎么登录"),
     ("Where do I change my password?", "How do I change my password?"),
-    ("深圳在哪里批发手机?", "深圳手机批发在哪里"),
+    ("杭州在哪里领取插座?", "杭州插座领取在哪里"),
 ]
 
 QUESTIONS = st.text(

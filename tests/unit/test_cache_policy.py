@@ -7,7 +7,7 @@ from groat.cache.policy import MAX_KEPT_CHARS, alike_reason
 from tests.fakes import asked
 
 PERSONAL = [
-    "Where is my order?",
+    "Where is my new battery order?",
     "where's my refund",
     "has my refund gone out yet",
     "Why was my bill 30 quid higher last month?",
@@ -19,7 +19,7 @@ PERSONAL = [
     "Is order #4821377 on the truck?",
     "Change it to jo@example.org please",
     "我的订单到哪儿了",
-    "帮我查一下我的话费还有多少，查我的账单",
+    "查一下我这个月的电费账单",
     "我上周退的插座,钱退了没有",
     "我现在还有多少奖励金",
     "我的快递怎么还没到",

@@ -44,7 +44,7 @@ def _artifact(folder: Path, intercept: float = 0.0, **changed: object) -> Router
 
 def _route(
     router: Router,
-    text: str = "How do I reset my password?",
+    text: str = "How do I rename my battery?",
     *,
     tier: Literal["auto", "cheap", "expensive"] = "auto",
     loss: float = 0.05,
@@ -77,7 +77,7 @@ def test_translations_are_recognised(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "hi, how do I reset my password?",
+        "hi, how do I rename my battery?",
         "Hello, what does Plus cost?",
         "你好，怎么修改密码？",
         "谢谢，那退款多久到账？",
@@ -93,7 +93,7 @@ def test_a_courtesy_before_a_question_is_a_question(text: str) -> None:
 
 def test_the_callers_tier_always_wins(tmp_path: Path) -> None:
     router = Router(_artifact(tmp_path, 9.0), embedder="e")
-    for text in ("How do I reset my password?", "你好", "翻译成英文：你好"):
+    for text in ("How do I rename my battery?", "你好", "翻译成英文：你好"):
         route = _route(router, text, tier="expensive")
         assert (route["tier"], route["reasons"], route["p_cheap_ok"]) == ("expensive", ["the caller chose the tier"], None)
     assert _route(Router(None, embedder="e"), tier="cheap")["tier"] == "cheap"
