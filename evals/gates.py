@@ -15,7 +15,7 @@ from typing import Any
 from rich.table import Table
 from typing_extensions import TypedDict
 
-from evals import cache_pairs, run_helpcentre
+from evals import cache_pairs, run_helpcentre, validation
 from evals.helpcentre import load_questions, open_helpcentre, retrieve
 from evals.report import add_json_option, hand_over
 from evals.vectors import VectorFile
@@ -47,7 +47,12 @@ async def main(arguments: Sequence[str]) -> int:
     bounds = tomllib.loads(GATES.read_text(encoding="utf-8"))
     with tempfile.TemporaryDirectory() as folder:
         embedder = VectorFile(BundledEmbedder(), Path(folder))
-        gates = [*await _answers(bounds, embedder), *await _retrieval(bounds, embedder), *await _cache(bounds, embedder)]
+        gates = [
+            *await _answers(bounds, embedder),
+            *await _retrieval(bounds, embedder),
+            *await _cache(bounds, embedder),
+            *_validation(bounds),
+        ]
     hand_over(gates, options.json_file, [_table(gates)])
     return 0 if all(gate["holds"] for gate in gates) else 1
 
@@ -97,6 +102,24 @@ async def _cache(bounds: dict[str, Any], embedder: Embedder) -> list[Gate]:
         gates += [
             _gate("near misses served", language, near["pairs"], near["served"], wanted["near_misses_served"]),
             _gate("personal or timely served", language, never["pairs"], never["served"], wanted["never_kept_served"]),
+        ]
+    return gates
+
+
+def _validation(bounds: dict[str, Any]) -> list[Gate]:
+    gates = []
+    wanted = bounds["validation"]
+    rows = validation.measure(bounds["sample"]["seed"], every=wanted["every"])
+    for language in LANGUAGES:
+        mine = {row["defect"]: row for row in rows if row["lang"] == language}
+        right = mine.pop("right")
+        caught = sum(row["rejected"] for row in mine.values()) / sum(row["rows"] for row in mine.values())
+        weakest = min(mine.values(), key=lambda row: row["share"])
+        name = f"weakest: {weakest['defect']}"
+        gates += [
+            _gate("right answers rejected", language, right["rows"], right["share"], wanted["right_rejected"]),
+            _gate("defects caught", language, sum(row["rows"] for row in mine.values()), caught, wanted["caught"]),
+            _gate(name, language, weakest["rows"], weakest["share"], wanted["caught_of_the_weakest_kind"]),
         ]
     return gates
 

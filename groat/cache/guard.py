@@ -11,7 +11,7 @@ from difflib import SequenceMatcher
 import regex
 
 from groat.cache.opposites import opposite_sides
-from groat.text import content_words, detect_language, figures, fold
+from groat.text import content_words, denials, detect_language, figures, fold
 
 GUARD_VERSION = 1
 """Raise this when any check changes: a calibration made with other checks is refused."""
@@ -40,36 +40,12 @@ def _figures_differ(a: str, b: str) -> bool:
     return figures(a) - {"1"} != figures(b) - {"1"}
 
 
-_NOT_NEGATION = regex.compile(
-    # a question form: 能不能, 有没有, 要不要 ... and a question tag at the end: 收到没有, 可以不
-    r"(\p{Han})[不没]\1|有没有?|是否|能否|可否|[^能会可是有]没有?[吗呢啊呀]?$|[不没]$|"
-    # discourse, not content: 不知道怎么 ... means 怎么 ...
-    r"不知道|不清楚|不明白|不懂|不太懂|不好意思|不小心|对不起|不会(?=[用弄操设改])|"
-    # words that hold one of the signs without denying anything
-    r"不同|不错|不过|不仅|不但|不管|不论|不断|不久|不锈钢|不然|要不|差不多|不动产|不良|了不起|不得了|"
-    r"无线|无论|无锡|无人机|无名|无极|无双|无限|"
-    r"特别|分别|别人|别的|级别|类别|性别|区别|告别|识别|别墅|个别|鉴别|辨别|差别|别名|离别|"
-    r"未来|没收|沉没|淹没|"
-    r"\bdo(?:n't| not) (?:know|understand|get) (?:how|what|where|why|when)\b|\bisn't it\b|\bno problem\b|\bno\. ?\d+\b|"
-    r"\bwhy (?:don't|not)\b"
-)
-_NEGATION = regex.compile(
-    r"不|没|未|无法|无(?!\p{Han}{0,1}$)|別|别(?=[\p{Han}])|勿|\bnot\b|n't\b|\b(?:no|never|without|cannot|cant|dont|doesnt|isnt|"
-    r"wont|didnt|unable|none|neither|nor)\b"
-)
-
-
 # "refundable" and "non-refundable", "mute" and "unmute"
 _DENYING_PREFIX = ("un", "non-", "non", "in", "im", "dis", "self-", "de-")
 
 
 def _negation_differs(a: str, b: str) -> bool:
-    return _denials(a) != _denials(b) or _prefixed(a, b) or _prefixed(b, a)
-
-
-def _denials(text: str) -> int:
-    plain = text.replace("’", "'")
-    return len(_NEGATION.findall(_NOT_NEGATION.sub(" ", plain)))
+    return denials(a) != denials(b) or _prefixed(a, b) or _prefixed(b, a)
 
 
 def _prefixed(a: str, b: str) -> bool:

@@ -3,6 +3,7 @@
 from groat.text.clean import MAX_QUESTION_CHARS, clean_question, fold
 from groat.text.figures import figures
 from groat.text.language import cjk_share, detect_language
+from groat.text.negation import denials
 from groat.text.sentences import sentence_spans
 from groat.text.tokens import count_tokens
 from groat.text.words import content_words, words
@@ -13,6 +14,7 @@ __all__ = [
     "clean_question",
     "content_words",
     "count_tokens",
+    "denials",
     "detect_language",
     "figures",
     "fold",

@@ -4,17 +4,21 @@ from collections.abc import Sequence
 
 import regex
 
-from groat.text import content_words, detect_language, figures, sentence_spans
-from groat.types import Asked, Attempt, Check, Passage, QuestionKind
+from groat.text import detect_language, figures
+from groat.types import Asked, Attempt, Check, Language, Passage, QuestionKind
+from groat.validation.evidence import Evidence, gather, sentences
 
-MIN_SUPPORT = 0.5
-"""Least share of a sentence's content words that must stand in the passages or the question. A quote has 1.0, a faithful
-rewording about 0.6 to 0.9; what a model adds from elsewhere about 0.2 (`python -m evals.support_threshold`)."""
+MIN_SUPPORT = 0.65
+"""Least share of a sentence's content words that one document must hold, the question's words included. Of right answers 0.5 %
+(English) and 0.8 % (Chinese) fall below, of sentences from other documents about 80 % and 95 % do: ``python -m evals.validation``."""
 
 _CITATION = regex.compile(r"\[([^\[\]\n]{1,120})\]")
 _LEAK = regex.compile(
     r"</?(?:documents?|question|rejected|task)\b|Use only facts that stand in the documents", regex.IGNORECASE
 )
+_ENDING = regex.compile(r"(?:[.!?。！？…)）\]】\"”’'|`])\s*$")
+_SHORT: dict[Language, int] = {"en": 12, "zh": 6}
+"""Characters of an answer that may be a bare name or number."""
 _LIST_MARK = regex.compile(r"^\s*(?:\d{1,2}[.)、]|[-*•])\s*", regex.MULTILINE)
 _REFUSAL = regex.compile(
     r"\bI(?: am|'m) (?:sorry|unable)|\bI (?:cannot|can't|do not|don't) (?:help|answer|know|have)"
@@ -45,13 +49,17 @@ def check_answer(asked: Asked, attempt: Attempt, passages: Sequence[Passage], *,
     if kind != "translation":
         checks.append(_language(asked, prose))
     if kind == "knowledge":
-        checks += [_citations(attempt, passages), _figures(asked, prose, passages), _support(asked, prose, passages)]
+        checks += [_citations(attempt, passages), _figures(asked, prose, passages)]
+        checks += _against(gather(asked, passages), asked, prose, passages)
     return checks
 
 
 def _complete(attempt: Attempt) -> Check:
-    cut = attempt["finish_reason"] in {"length", "max_tokens", "content_filter"}
-    return _check("complete", 0.0 if cut else 1.0, f"the answer ended with {attempt['finish_reason']!r}" if cut else "")
+    if attempt["finish_reason"] in {"length", "max_tokens", "content_filter"}:
+        return _check("complete", 0.0, f"the answer ended with {attempt['finish_reason']!r}")
+    # The prompt asks for a citation after each sentence: prose with neither that nor a full stop broke off.
+    cut = len(attempt["text"]) >= _SHORT[detect_language(attempt["text"])] and not _ENDING.search(attempt["text"])
+    return _check("complete", 0.0 if cut else 1.0, "the answer breaks off" if cut else "")
 
 
 def _no_leak(attempt: Attempt) -> Check:
@@ -90,23 +98,21 @@ def _figures(asked: Asked, prose: str, passages: Sequence[Passage]) -> Check:
     return _check("figures", score, f"{len(foreign)} of {len(used)} figures stand in no document" if foreign else "")
 
 
-def _support(asked: Asked, prose: str, passages: Sequence[Passage]) -> Check:
+def _against(evidence: Evidence, asked: Asked, prose: str, passages: Sequence[Passage]) -> list[Check]:
+    """Hold every sentence of the answer against the documents."""
     if not any(passage["language"] == asked["answer_language"] for passage in passages):
-        return _check("support", 1.0, "not judged: no document is in the language of the answer")
-    known = set(content_words(asked["text"]))
-    for passage in passages:
-        known.update(content_words(f"{passage['title']} {passage['heading']} {passage['text']}"))
-    shares = [
-        sum(word in known for word in found) / len(found)
-        for start, end in sentence_spans(prose)
-        if len(found := content_words(prose[start:end])) >= 3  # two words say too little either way
+        reason = "not judged: no document is in the language of the answer"
+        return [_check(name, 1.0, reason) for name in ("names", "negation", "support")]
+    told = sentences(prose)
+    foreign = any(evidence.foreign_name(sentence) for sentence in told)
+    denied = any(evidence.is_denied(sentence) for sentence in told)
+    lowest = min((share for sentence in told if (share := evidence.support(sentence)) is not None), default=1.0)
+    unsupported = "a sentence of the answer stands in no document" if lowest < MIN_SUPPORT else ""
+    return [
+        _check("names", 0.0 if foreign else 1.0, "a name in the answer stands in no document" if foreign else ""),
+        _check("negation", 0.0 if denied else 1.0, "the answer denies what a document says, or the reverse" if denied else ""),
+        _check("support", lowest, unsupported, least=MIN_SUPPORT),
     ]
-    lowest = min(shares, default=1.0)
-    return (
-        _check("support", lowest, "", least=MIN_SUPPORT)
-        if lowest >= MIN_SUPPORT
-        else _check("support", lowest, "a sentence of the answer stands in no document", least=MIN_SUPPORT)
-    )
 
 
 def _check(name: str, score: float, reason: str, *, least: float = 1.0) -> Check:

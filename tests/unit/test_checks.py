@@ -11,7 +11,7 @@ EN = passage(
     "A password reset link is valid for 20 minutes. Refunds arrive within 5 working days.", document="en-reset", title="Reset"
 )
 ZH = passage("重置密码的链接二十分钟内有效。退款五个工作日内到账。", document="zh-reset", title="重置密码")
-ALL = ["not_empty", "complete", "no_leak", "answers", "language", "citations", "figures", "support"]
+ALL = ["not_empty", "complete", "no_leak", "answers", "language", "citations", "figures", "names", "negation", "support"]
 
 
 def _failed(
@@ -178,7 +178,7 @@ def test_figures_of_the_question_and_its_conversation_may_be_used(question: Aske
     ],
 )
 def test_a_sentence_that_stands_nowhere_fails(question: str, answer: str) -> None:
-    assert _failed(question, answer) == {"support": "a sentence of the answer stands in no document"}
+    assert _failed(question, answer)["support"] == "a sentence of the answer stands in no document"
     check = _checks(question, answer)[-1]
     assert 0 <= check["score"] < MIN_SUPPORT
 
@@ -204,3 +204,55 @@ def test_what_the_model_did_not_read_cannot_support_it() -> None:
 def test_every_score_is_a_share() -> None:
     for answer in ("x", "99 [a] [b]", "。", "…", "[en-reset]", "**"):
         assert all(0 <= check["score"] <= 1 for check in _checks("How long?", answer))
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("How long is the link valid?", "A password reset link of Northwind is valid for 20 minutes. [en-reset]"),
+        ("重置链接多久有效？", "青禾公司重置密码的链接二十分钟内有效。[zh-reset]"),
+    ],
+)
+def test_a_name_from_nowhere_fails(question: str, answer: str) -> None:
+    assert _failed(question, answer) == {"names": "a name in the answer stands in no document"}
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("Is Northwind's reset link valid?", "A password reset link of Northwind is valid for 20 minutes. [en-reset]"),
+        ("青禾公司的重置链接多久有效？", "青禾公司重置密码的链接二十分钟内有效。[zh-reset]"),
+    ],
+)
+def test_a_name_from_the_question_is_known(question: str, answer: str) -> None:
+    assert _failed(question, answer) == {}
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("Is the link valid?", "A password reset link is not valid for 20 minutes. [en-reset]"),
+        ("重置链接有效吗？", "重置密码的链接二十分钟内没有效。[zh-reset]"),
+    ],
+)
+def test_an_answer_that_denies_what_a_document_says_fails(question: str, answer: str) -> None:
+    assert _failed(question, answer) == {"negation": "the answer denies what a document says, or the reverse"}
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("Is it valid longer?", "No, a password reset link is valid for 20 minutes. [en-reset]"),
+        ("能用更久吗？", "不，重置密码的链接二十分钟内有效。[zh-reset]"),
+    ],
+)
+def test_a_no_that_opens_the_answer_denies_nothing(question: str, answer: str) -> None:
+    assert _failed(question, answer) == {}
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [("How long?", "A password reset link is valid for"), ("需要多久？", "重置密码的链接二十分钟内有")],
+)
+def test_an_answer_that_breaks_off_is_not_complete(question: str, answer: str) -> None:
+    assert _failed(question, answer) == {"complete": "the answer breaks off"}
