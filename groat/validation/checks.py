@@ -10,7 +10,8 @@ from groat.validation.evidence import Evidence, gather, sentences
 
 MIN_SUPPORT = 0.65
 """Least share of a sentence's content words that one document must hold, the question's words included. Of right answers 0.5 %
-(English) and 0.8 % (Chinese) fall below, of sentences from other documents about 80 % and 95 % do: ``python -m evals.validation``."""
+(English) and 0.8 % (Chinese) fall below, of sentences from other documents about 80 % and 95 % do
+(``python -m evals.validation``)."""
 
 _CITATION = regex.compile(r"\[([^\[\]\n]{1,120})\]")
 _LEAK = regex.compile(
