@@ -148,6 +148,8 @@ class Route(TypedDict):
     reasons: list[str]
     artifact: str
     """Version of the router's artifact."""
+    budget_bound: NotRequired[bool]
+    """The budget overruled the router. The answer is served, and not kept for those whose budget is larger."""
 
 
 class Shortened(TypedDict):

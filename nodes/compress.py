@@ -14,7 +14,7 @@ from nodes import Knobs
 
 LOSS_SHARE = 2.0
 """Lost answers that compression may cause, for each unit of quality that may be lost: what validation finds missing is tried
-again on the full context, which brings back at least half."""
+again on the full context, and half of it is assumed to come back that way (assumed, not measured: no real model was asked)."""
 
 
 class Needs(TypedDict):

@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 from groat.cache import AnswerCache
 from groat.embedding import Embedder
 from groat.tracing import names
-from groat.types import Asked, Attempt, DocumentVersion, Identity, Passage, Shortened, Source
+from groat.types import Asked, Attempt, DocumentVersion, Identity, Passage, Route, Shortened, Source
 from nodes import Knobs
 
 
@@ -18,6 +18,7 @@ class Needs(TypedDict):
 
     asked: Asked
     identity: Identity
+    route: Route
     passages: list[Passage]
     shortened: Shortened | None
     attempts: list[Attempt]
@@ -42,7 +43,7 @@ class Remember:
     async def __call__(self, state: Needs, runtime: Runtime[Knobs]) -> Update:
         """Offer the answer to the cache, which may refuse it."""
         kept = False
-        if runtime.context.use_cache:
+        if runtime.context.use_cache and not state["route"].get("budget_bound"):
             shortened = state["shortened"]
             kept = await self.answers.remember(
                 state["identity"],

@@ -56,7 +56,8 @@ class RouteQuestion:
             max_quality_loss=knobs.max_quality_loss,
         )
         if route["tier"] == "expensive" and knobs.tier == "auto" and self._too_dear(state["passages"], knobs):
-            route = {**route, "tier": "cheap", "reasons": [*route["reasons"], "the budget does not reach the expensive model"]}
+            reasons = [*route["reasons"], "the budget does not reach the expensive model"]
+            route = {**route, "tier": "cheap", "reasons": reasons, "budget_bound": True}
         charges: list[Charge] = []
         failed = None
         if not any(charge["kind"] == "embedding" for charge in state["charges"]):

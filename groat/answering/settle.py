@@ -3,12 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import regex
-
 from groat.answering.prompts import no_answer_text
+from groat.text import citations
 from groat.types import Asked, Attempt, Passage, Source, Verdict
-
-_CITATION = regex.compile(r"\[([^\[\]\n]{1,120})\]")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +47,7 @@ def settle(asked: Asked, attempts: Sequence[Attempt], verdicts: Sequence[Verdict
 
 
 def _settled(attempt: Attempt, passages: Sequence[Passage], *, verified: bool) -> Settled:
-    cited = {name.strip() for group in _CITATION.findall(attempt["text"]) for name in regex.split(r"[,;，；、]", group)}
+    cited = set(citations(attempt["text"]))
     sources: dict[str, Source] = {}
     for passage in passages:
         if passage["document_id"] in cited:

@@ -1,5 +1,6 @@
 """Plain facts about a text, in Chinese and English: its language, sentences, words, figures and tokens."""
 
+from groat.text.citations import citations, without_citations
 from groat.text.clean import MAX_QUESTION_CHARS, clean_question, fold
 from groat.text.figures import figures
 from groat.text.language import cjk_share, detect_language
@@ -10,6 +11,7 @@ from groat.text.words import content_words, words
 
 __all__ = [
     "MAX_QUESTION_CHARS",
+    "citations",
     "cjk_share",
     "clean_question",
     "content_words",
@@ -19,5 +21,6 @@ __all__ = [
     "figures",
     "fold",
     "sentence_spans",
+    "without_citations",
     "words",
 ]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import regex
 
-from groat.text import detect_language, figures
+from groat.text import citations, detect_language, figures, without_citations
 from groat.types import Asked, Attempt, Check, Language, Passage, QuestionKind
 from groat.validation.evidence import Evidence, gather, sentences
 
@@ -13,7 +13,6 @@ MIN_SUPPORT = 0.65
 (English) and 0.8 % (Chinese) fall below, of sentences from other documents about 80 % and 95 % do
 (``python -m evals.validation``)."""
 
-_CITATION = regex.compile(r"\[([^\[\]\n]{1,120})\]")
 _LEAK = regex.compile(
     r"</?(?:documents?|question|rejected|task)\b|Use only facts that stand in the documents", regex.IGNORECASE
 )
@@ -46,7 +45,7 @@ def check_answer(asked: Asked, attempt: Attempt, passages: Sequence[Passage], *,
     checks = [_check("not_empty", 1.0, ""), _complete(attempt), _no_leak(attempt), _answers(attempt)]
     if attempt["abstained"]:
         return checks
-    prose = _CITATION.sub(" ", attempt["text"])
+    prose = without_citations(attempt["text"])
     if kind != "translation":
         checks.append(_language(asked, prose))
     if kind == "knowledge":
@@ -83,7 +82,7 @@ def _language(asked: Asked, prose: str) -> Check:
 
 
 def _citations(attempt: Attempt, passages: Sequence[Passage]) -> Check:
-    named = [name.strip() for group in _CITATION.findall(attempt["text"]) for name in regex.split(r"[,;，；、]", group)]
+    named = citations(attempt["text"])
     known = {passage["document_id"] for passage in passages}
     wrong = [name for name in named if name not in known]
     score = 1 - len(wrong) / len(named) if named else 1.0

@@ -189,3 +189,12 @@ async def test_a_cut_answer_is_not_accepted(make_world: MakeWorld) -> None:
     cut = AIMessage(GOOD, response_metadata={"finish_reason": "length"})
     output = await make_world([cut, GOOD]).ask()
     assert [verdict["step"] for verdict in output["verdicts"]] == ["fix", "accept"]
+
+
+async def test_an_answer_that_a_budget_made_cheap_serves_nobody_without_that_budget(make_world: MakeWorld) -> None:
+    world = make_world(p_cheap_ok=0.1)
+    bounded = await world.ask(max_cost_usd=0.0005)
+    assert (bounded["path"][-1], [attempt["tier"] for attempt in bounded["attempts"]]) == ("remember", ["cheap"])
+    free = await world.ask()
+    assert (free["lookup"]["outcome"], [attempt["tier"] for attempt in free["attempts"]]) == ("miss", ["expensive"])
+    assert (await world.ask(max_cost_usd=0.0005))["lookup"]["outcome"] == "hit"
