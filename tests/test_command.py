@@ -105,3 +105,13 @@ def test_a_report_for_people_shows_the_way_the_source_and_the_price(home: Path) 
     assert "path     check_cache" in shown
     assert "[zh-password]" in shown
     assert "all expensive $0." in shown
+
+
+def test_forgetting_answers_alone_leaves_the_conversations(tmp_path: Path) -> None:
+    _json(_groat(tmp_path, "ask", "谢谢！", "--thread", "t", "--json", "-"))
+    assert _json(_groat(tmp_path, "forget", "--tenant", "default", "--answers", "--json", "-")) == {
+        "documents": 0, "answers": 1, "conversations": 0
+    }  # fmt: skip
+    assert _json(_groat(tmp_path, "forget", "--tenant", "default", "--json", "-")) == {
+        "documents": 0, "answers": 0, "conversations": 1
+    }  # fmt: skip

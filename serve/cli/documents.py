@@ -100,7 +100,7 @@ async def _forget(document: str | None, tenant: str | None, answers_only: bool) 
         document_id=document, tenant=tenant, everything=document is None and tenant is None
     )
     conversations = 0
-    if document is None:
+    if document is None and not answers_only:
         conversations = await forget_conversations(app.services, app.settings.data_dir, tenant=tenant)
     return {"documents": documents, "answers": answers, "conversations": conversations}
 
