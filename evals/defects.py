@@ -1,14 +1,18 @@
-"""Damage right answers on purpose, in ten ways, in Chinese and English: what validation must catch."""
+"""Damage right answers on purpose, in eleven ways, in Chinese and English: what validation must catch."""
 
+import json
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 import regex
 
+from evals.defect_names import Names, swap_name
+from evals.defect_numbers import change_number
+from evals.defect_words import FLIPS, LEAKS, OFFERS, POLITE, REFUSALS, UNSUPPORTED
 from groat.answering import NO_ANSWER
-from groat.text import figures, sentence_spans
+from groat.text import content_words, sentence_spans
 from groat.types import Language
 
 Kind = Literal[
@@ -19,11 +23,26 @@ Kind = Literal[
     "truncated",
     "wrong_language",
     "unsupported",
+    "broken_json",
     "broken_citation",
     "refusal",
     "leak",
+    "off_topic",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+INFORMATION: frozenset[Kind] = frozenset({"off_topic"})
+"""Counted apart: a faithful sentence of a given document that answers something else is no falsehood."""
+
+SCHEMA: Mapping[str, object] = {
+    "type": "object",
+    "properties": {
+        "answer": {"type": "string"},
+        "documents": {"type": "array", "items": {"type": "string"}},
+        "complete": {"type": "boolean"},
+    },
+    "required": ["answer", "documents"],
+}
+"""What is asked for where JSON is asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,151 +51,204 @@ class Damaged:
 
     text: str
     finish_reason: str = "stop"
+    schema: Mapping[str, object] | None = None
+    """The schema that the answer was asked to fit."""
 
 
-_NUMBER = regex.compile(r"\d+(?:[.,]\d+)*")
-_NAMES: dict[Language, tuple[str, ...]] = {
-    "en": ("Northwind", "Halcyon", "Maria Keller", "Ostrava", "Series Q4", "Brightwell"),
-    "zh": ("青禾公司", "海宁路店", "周明", "Q4 系列", "云栖版", "北辰平台"),
-}
-_NAME = {
-    "en": regex.compile(
-        r"\b(?:Leaf (?:Meter|Plug|Battery|app)|Wattleaf|Basic|Plus|Business|[A-Z][a-z]+(?= (?:plan|page|menu)))\b"
-    ),
-    "zh": regex.compile(r"瓦叶(?:电表|插座|电池| App)?|基础版|进阶版|商用版|“[^”]{2,8}”"),
-}
-_FLIPS: dict[Language, tuple[tuple[str, str], ...]] = {
-    "en": (
-        (r"\bcannot\b|\bcan't\b", "can"),
-        (r"\bcan\b", "cannot"),
-        (r"\b(is|are|was|were|does|do|will|must) not\b", r"\1"),
-        (r"\b(isn|aren|don|doesn|won)'t\b", "does"),
-        (r"\b(is|are|was|were|will|must)\b", r"\1 not"),
-        (r"\bnever\b", "always"),
-        (r"\bno\b", "every"),
-        (r"\bwithout\b", "with"),
-    ),
-    "zh": (
-        (r"不能|无法", "可以"),
-        (r"不会", "会"),
-        (r"不需要|无需|不用", "需要"),
-        (r"没有", "有"),
-        (r"不支持", "支持"),
-        (r"不(?=\p{Han})", ""),
-        (r"可以", "不能"),
-        (r"需要", "不需要"),
-        (r"支持", "不支持"),
-        (r"会(?=\p{Han})", "不会"),
-        (r"是(?=\p{Han})", "不是"),
-        (r"有(?=\p{Han})", "没有"),
-    ),
-}
-"""The first pattern that fits is flipped."""
-_UNSUPPORTED: dict[Language, tuple[str, ...]] = {
-    "en": (
-        "Most customers also receive a complimentary inspection by a certified engineer.",
-        "Our laboratory in Finland tests every shipment for radio interference.",
-        "Pensioners may apply for a grant from their local council.",
-    ),
-    "zh": (
-        "多数用户还会得到一次由持证工程师上门的免费检查。",
-        "我们设在芬兰的实验室会检测每批货物的无线电干扰。",
-        "退休人员可以向街道办事处申请补助金。",
-    ),
-}
-_REFUSAL: dict[Language, tuple[str, ...]] = {
-    "en": ("I'm sorry, but I can't help with that.", "As an AI, I do not know the details of this.", NO_ANSWER),
-    "zh": ("很抱歉，我无法回答这个问题。", "作为人工智能，我不知道具体情况。", NO_ANSWER),
-}
-_OTHER_LANGUAGE: dict[Language, str] = {
-    "en": "这个问题的答案在设置页面里可以找到，请按照页面上的说明操作即可。",
-    "zh": "You will find the answer on the settings page; please follow the instructions that are shown there.",
-}
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """A right answer and what stands around it."""
+
+    answer: str
+    """With its citation at the end."""
+    language: Language
+    question: str
+    foreign: Sequence[str]
+    """Sentences of documents that were not given, in the language of the answer."""
+    given: Sequence[str]
+    """Sentences of the given documents that do not answer."""
+    abroad: Sequence[str]
+    """Sentences of documents in the other language."""
+    names: Names = field(repr=False)
+    """Names of the whole collection."""
+    cited: str
+    """Id of a document that was given."""
+    not_given: Sequence[str]
+    """Ids of documents that were not."""
+
+    @property
+    def body(self) -> str:
+        """The answer without its citation."""
+        return without_citation(self.answer)
+
+    def put(self, body: str) -> Damaged:
+        """Return ``body`` with the citation of the answer."""
+        return Damaged(text=body + self.answer[len(self.body) :])
 
 
-def damage(
-    kind: Kind, answer: str, *, language: Language, given: str, foreign: Sequence[str], rng: random.Random
-) -> Damaged | None:
-    """Return ``answer`` with one defect, or None when it has nothing that this defect could touch.
-
-    Args:
-        kind: which defect.
-        answer: a right answer, with its citation at the end.
-        language: its language.
-        given: text of all passages and of the question: what is put in must not stand there.
-        foreign: sentences of documents that were not given.
-        rng: makes every choice.
-    """
-    match kind:
-        case "number_changed":
-            return _number_changed(answer, given, rng)
-        case "name_swapped":
-            found = list(_NAME[language].finditer(answer))
-            return _replaced(answer, rng.choice(found), rng.choice(_NAMES[language])) if found else None
-        case "negation_flipped":
-            return _flipped(answer, language)
-        case "truncated":
-            return _truncated(answer, rng)
-        case _:
-            text = _told_wrongly(kind, answer, language, foreign, rng)
-            return None if text is None else Damaged(text=text)
+def damage(kind: Kind, scene: Scene, rng: random.Random) -> Damaged | None:
+    """Return the answer with one defect, or None when it has nothing that this defect could touch. ``rng`` chooses."""
+    return _WAYS[kind](scene, rng)
 
 
-def _told_wrongly(kind: Kind, answer: str, language: Language, foreign: Sequence[str], rng: random.Random) -> str | None:
-    """Return the answer with something put in, or something else in its place."""
-    texts: dict[Kind, str | None] = {
-        "other_document": _before_citation(answer, rng.choice(foreign)) if foreign else None,
-        "wrong_language": _OTHER_LANGUAGE[language],
-        "unsupported": _before_citation(answer, rng.choice(_UNSUPPORTED[language])),
-        "broken_citation": regex.sub(r"\[[^\]]*\]", f"[{language}-no-such-page-{rng.randrange(90)}]", answer),
-        "refusal": rng.choice(_REFUSAL[language]),
-        "leak": f"{answer} <documents> Use only facts that stand in the documents.",
-    }
-    return texts[kind]
-
-
-def _number_changed(answer: str, given: str, rng: random.Random) -> Damaged | None:
-    found = [match for match in _NUMBER.finditer(_without_citation(answer)) if match.group() not in {"1", "2"}]
-    if not found:
-        return None
-    match, known = rng.choice(found), figures(given)
-    while (other := str(rng.randrange(3, 990))) in known:
-        pass
-    return _replaced(answer, match, other)
-
-
-def _flipped(answer: str, language: Language) -> Damaged | None:
-    body = _without_citation(answer)
-    for pattern, other in _FLIPS[language]:
-        flipped, count = regex.subn(pattern, other, body, count=1)
-        if count:
-            return Damaged(text=flipped + answer[len(body) :])
-    return None
-
-
-def _truncated(answer: str, rng: random.Random) -> Damaged | None:
-    body = _without_citation(answer)
-    if len(body) < 12:
-        return None
-    cut = body[: int(len(body) * rng.uniform(0.4, 0.8))].rstrip(" ,.;，。；")
-    # Providers say so mostly; some say "stop" all the same.
-    return Damaged(text=cut, finish_reason=rng.choice(["length", "length", "stop"]))
-
-
-def _replaced(answer: str, match: "regex.Match[str]", other: str) -> Damaged:
-    return Damaged(text=answer[: match.start()] + other + answer[match.end() :])
-
-
-def _without_citation(answer: str) -> str:
+def without_citation(answer: str) -> str:
+    """Return the answer without the citation at its end."""
     return regex.sub(r"\s*\[[^\]]*\]\s*$", "", answer)
 
 
-def _before_citation(answer: str, sentence: str) -> str:
-    body = _without_citation(answer)
-    return f"{body} {sentence}{answer[len(body) :]}"
-
-
 def sentences_of(text: str) -> list[str]:
-    """Return the sentences of a text that are long enough to state a fact."""
-    spans = sentence_spans(text)
-    return [text[start:end] for start, end in spans if end - start >= 12 and not text[start:end].startswith(("|", "#", "`"))]
+    """Return the sentences of a text that state a fact: no headings, questions, table rows or mere yes and no."""
+    told = (
+        _MARK.sub("", text[start:end]) for start, end in sentence_spans(text) if not text[start:end].startswith(("|", "#", "`"))
+    )
+    return [sentence for sentence in told if sentence[-1:] in ".。!！" and len(content_words(sentence)) >= 4]
+
+
+_MARK = regex.compile(r"^\s*(?:\d{1,2}[.)、]|[-*•>])\s+|\*\*")
+
+
+def as_json(answer: str, document: str) -> str:
+    """Return a right answer in the form of ``SCHEMA``."""
+    return json.dumps({"answer": answer, "documents": [document]}, ensure_ascii=False)
+
+
+def _number_changed(scene: Scene, rng: random.Random) -> Damaged | None:
+    body = change_number(scene.body, scene.language, f"{scene.question} {scene.body}", rng)
+    return None if body is None else scene.put(body)
+
+
+def _name_swapped(scene: Scene, rng: random.Random) -> Damaged | None:
+    body = swap_name(scene.body, scene.language, scene.names, rng)
+    return None if body is None else scene.put(body)
+
+
+def _flipped(scene: Scene, rng: random.Random) -> Damaged | None:
+    ways = list(FLIPS[scene.language])
+    rng.shuffle(ways)
+    for pattern, other in ways:
+        found = list(regex.finditer(pattern, scene.body))
+        if found:
+            match = rng.choice(found)
+            return scene.put(scene.body[: match.start()] + match.expand(other) + scene.body[match.end() :])
+    return None
+
+
+def _truncated(scene: Scene, rng: random.Random) -> Damaged | None:
+    body = scene.body
+    if len(body) < 12:
+        return None
+    # Providers say so mostly; some say "stop" all the same.
+    reason = rng.choice(["length", "stop"])
+    clauses = [match.start() for match in regex.finditer(r"[,，;；、:：](?=\D)", body) if match.start() > 5]
+    if clauses and rng.random() < 0.3:
+        return Damaged(text=body[: rng.choice(clauses) + rng.randrange(2)], finish_reason=reason)
+    cut = body[: int(len(body) * rng.uniform(0.25, 0.95))].rstrip()
+    # A cut that falls on the end of a sentence cannot be told from a whole answer.
+    if reason == "stop":
+        cut = cut.rstrip(".!?。！？”’\"')）")
+    return Damaged(text=cut, finish_reason=reason)
+
+
+def _other_document(scene: Scene, rng: random.Random) -> Damaged | None:
+    return _with_sentence(scene, rng.choice(scene.foreign), rng) if scene.foreign else None
+
+
+def _off_topic(scene: Scene, rng: random.Random) -> Damaged | None:
+    return _with_sentence(scene, rng.choice(scene.given), rng) if scene.given else None
+
+
+def _unsupported(scene: Scene, rng: random.Random) -> Damaged | None:
+    template = rng.choice(UNSUPPORTED[scene.language])
+    name = scene.names.any(scene.language, rng)
+    return _with_sentence(scene, template.format(name=name, offer=rng.choice(OFFERS[scene.language])), rng)
+
+
+def _with_sentence(scene: Scene, sentence: str, rng: random.Random) -> Damaged:
+    """Put a sentence behind the answer, before it, or in the answer's place."""
+    gap = "" if scene.language == "zh" else " "
+    where = rng.random()
+    if where < 0.15:
+        return scene.put(sentence)
+    if where < 0.35:
+        return scene.put(f"{sentence}{gap}{scene.body}")
+    return scene.put(f"{scene.body}{gap}{sentence}")
+
+
+def _wrong_language(scene: Scene, rng: random.Random) -> Damaged | None:
+    if not scene.abroad:
+        return None
+    other = rng.choice(scene.abroad)
+    if rng.random() < 0.35:  # half and half
+        return scene.put(f"{scene.body} {other}" if rng.random() < 0.5 else f"{other} {scene.body}")
+    return scene.put(other)
+
+
+def _broken_json(scene: Scene, rng: random.Random) -> Damaged | None:
+    whole = as_json(scene.answer, scene.cited)
+    cut = whole[: int(len(whole) * rng.uniform(0.3, 0.97))]
+    wrong = {"answer": [scene.answer], "documents": scene.cited}
+    text = rng.choice(
+        (
+            cut,
+            f"{whole} I hope this helps.",
+            f"{whole}\n{whole}",
+            str({"answer": scene.answer, "documents": [scene.cited]}),
+            json.dumps({"answer": scene.answer}, ensure_ascii=False),
+            json.dumps({"documents": [scene.cited]}, ensure_ascii=False),
+            json.dumps(wrong, ensure_ascii=False),
+            json.dumps([scene.answer, scene.cited], ensure_ascii=False),
+            f"```json\n{whole}",
+            f"Here it is:\n```json\n{whole}\n```",
+            whole.replace('", "', '" "', 1) if '", "' in whole else whole[:-1],
+            whole.replace('"answer"', "answer", 1),
+            whole[:-1] + ",}",
+            scene.answer,
+        )
+    )
+    return Damaged(text=text, schema=SCHEMA)
+
+
+def _broken_citation(scene: Scene, rng: random.Random) -> Damaged | None:
+    typo = rng.randrange(3, len(scene.cited))
+    others = [
+        f"{scene.language}-no-such-page-{rng.randrange(90)}",
+        scene.cited[:typo] + rng.choice("xqz") + scene.cited[typo:],
+        scene.cited[: typo - 1] + scene.cited[typo:],
+        scene.cited.replace("-", "_"),
+        rng.choice(["1", "doc-3", "source", "FAQ", "manual, page 4"]),
+        f"{scene.cited}; {scene.language}-no-such-page",
+    ]
+    if scene.not_given:
+        others += [rng.choice(scene.not_given)] * 3
+    return Damaged(text=f"{scene.body} [{rng.choice([name for name in others if name != scene.cited])}]")
+
+
+def _refusal(scene: Scene, rng: random.Random) -> Damaged | None:
+    refusal = rng.choice((*REFUSALS[scene.language], NO_ANSWER))
+    gap = "" if scene.language == "zh" else " "
+    where = rng.random()
+    if refusal == NO_ANSWER or where < 0.6:
+        return Damaged(text=refusal)
+    if where < 0.8:
+        return Damaged(text=f"{rng.choice(POLITE[scene.language])}{gap}{refusal}")
+    return scene.put(f"{scene.body}{gap}{refusal}")
+
+
+def _leak(scene: Scene, rng: random.Random) -> Damaged | None:
+    return Damaged(text=f"{scene.answer} {rng.choice(LEAKS)}")
+
+
+_WAYS: dict[Kind, Callable[[Scene, random.Random], Damaged | None]] = {
+    "number_changed": _number_changed,
+    "name_swapped": _name_swapped,
+    "negation_flipped": _flipped,
+    "other_document": _other_document,
+    "truncated": _truncated,
+    "wrong_language": _wrong_language,
+    "unsupported": _unsupported,
+    "broken_json": _broken_json,
+    "broken_citation": _broken_citation,
+    "refusal": _refusal,
+    "leak": _leak,
+    "off_topic": _off_topic,
+}

@@ -1,9 +1,10 @@
 """How many injected defects validation catches, and how many right answers it calls wrong.
 
-python -m evals.validation [--json FILE]
+python -m evals.validation [--part develop|held-out|all] [--json FILE]
 """
 
 import argparse
+import math
 import random
 import sys
 from collections import defaultdict
@@ -13,126 +14,97 @@ from rich.table import Table
 from typing_extensions import TypedDict
 
 from evals.cache_pairs import asked
-from evals.defects import KINDS, Damaged, damage, sentences_of
-from evals.helpcentre import DOCUMENTS, Question, load_questions
+from evals.defects import INFORMATION, KINDS, Damaged, damage
 from evals.report import add_json_option, hand_over
+from evals.validation_rows import PARTS, Part, Row, forms, load_rows
 from groat.answering import NO_ANSWER
-from groat.knowledge.documents import SourceDocument
-from groat.knowledge.readers import read_documents
-from groat.knowledge.splitting import split
-from groat.text import count_tokens
 from groat.types import Attempt, Check, Language, Passage
 from groat.validation import check_answer
 
-CONTEXT_TOKENS = 2000
-_ANSWERED = {"fact", "paraphrase", "near_miss", "multi_document"}
+DRAWS = 2
+"""How often each kind of defect is drawn for one answer."""
+_Z95 = 1.96
 
 
 class Caught(TypedDict):
     """How often one kind of answer was rejected."""
 
     defect: str
+    """"right: ..." for right answers."""
     lang: str
     rows: int
     rejected: int
     share: float
+    low: float
+    """Lower end of the 95 % interval of Wilson; draws from one answer are counted as if they were independent."""
+    high: float
 
 
 def main(arguments: Sequence[str]) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--part", choices=PARTS, default="held-out", help="the checks were tuned on develop")
     add_json_option(parser)
     options = parser.parse_args(arguments)
-    rows = measure(options.seed)
-    table = Table("defect", "lang", "rows", "rejected", "share")
-    for row in rows:
-        table.add_row(row["defect"], row["lang"], str(row["rows"]), str(row["rejected"]), f"{row['share']:.1%}")
+    rows = measure(options.seed, part=options.part)
+    table = Table("answer", "lang", "rows", "rejected", "share", "95 %")
+    for row in sorted([*rows, *summed(rows)], key=lambda row: (row["lang"], row["defect"])):
+        interval = f"{row['low']:.1%} - {row['high']:.1%}"
+        table.add_row(row["defect"], row["lang"], str(row["rows"]), str(row["rejected"]), f"{row['share']:.1%}", interval)
     hand_over(rows, options.json_file, [table])
 
 
-def measure(seed: int, *, every: int = 1) -> list[Caught]:
-    """Return the share of answers rejected: first of right ones, then of each kind of defect, in each language.
-
-    ``every`` takes each so-manieth question only, for a quick look.
-    """
+def measure(seed: int, *, part: Part = "held-out", every: int = 1) -> list[Caught]:
+    """Return the share of answers rejected: right ones by form, then each kind of defect, in each language."""
     counts: dict[tuple[str, Language], list[bool]] = defaultdict(list)
-    for defect, question, checks in judged(seed, every):
-        counts[defect, question["lang"]].append(not all(check["passed"] for check in checks))
-    return [
-        {
-            "defect": defect,
-            "lang": language,
-            "rows": len(rejected),
-            "rejected": sum(rejected),
-            "share": round(sum(rejected) / len(rejected), 4),
-        }
-        for (defect, language), rejected in counts.items()
-    ]
+    for defect, row, _, checks in judged(seed, part=part, every=every):
+        counts[defect, row.scene.language].append(not all(check["passed"] for check in checks))
+    return [_caught(defect, language, len(found), sum(found)) for (defect, language), found in counts.items()]
 
 
-def judged(seed: int, every: int) -> Iterator[tuple[str, Question, list[Check]]]:
+def summed(rows: Sequence[Caught]) -> list[Caught]:
+    """Return the sums over all forms of right answers and over all kinds of defects, in each language."""
+    sums = []
+    for language in sorted({row["lang"] for row in rows}):
+        mine = [row for row in rows if row["lang"] == language and row["defect"] not in INFORMATION]
+        right = [row for row in mine if row["defect"].startswith("right: ")]
+        wrong = [row for row in mine if not row["defect"].startswith("right: ")]
+        for name, group in (("all right", right), ("all defects", wrong)):
+            sums.append(_caught(name, language, sum(r["rows"] for r in group), sum(r["rejected"] for r in group)))
+    return sums
+
+
+def judged(seed: int, *, part: Part, every: int = 1) -> Iterator[tuple[str, Row, Damaged, list[Check]]]:
     """Yield every right and every damaged answer with its checks."""
-    rng = random.Random(seed)
-    documents = read_all()
-    for question in [row for row in load_questions() if row["kind"] in _ANSWERED and row["documents"]][::every]:
-        passages, foreign = context(question, documents, rng)
-        right = f"{question['answer']} [{question['documents'][0]}]"
-        given = question["question"] + "\n".join(f"{p['title']} {p['heading']} {p['text']}" for p in passages)
-        yield "right", question, _checks(question, Damaged(text=right), passages)
+    for row in load_rows(part, seed, every=every):
+        rng = random.Random(f"{seed} {row.question['id']} defects")
+        for form, right in forms(row, rng):
+            yield f"right: {form}", row, right, _checks(row, right)
         for kind in KINDS:
-            bad = damage(kind, right, language=question["lang"], given=given, foreign=foreign, rng=rng)
-            if bad is not None:
-                yield kind, question, _checks(question, bad, passages)
+            seen: set[str] = set()
+            for _ in range(DRAWS):
+                bad = damage(kind, row.scene, rng)
+                if bad is not None and bad.text not in seen:
+                    seen.add(bad.text)
+                    yield kind, row, bad, _checks(row, bad)
 
 
-def read_all() -> dict[str, SourceDocument]:
-    """Return the documents of the help centre by id."""
-    found: dict[str, SourceDocument] = {}
-    for path in sorted(path for path in DOCUMENTS.rglob("*") if path.is_file()):
-        for document in read_documents(path.resolve()):
-            if isinstance(document, SourceDocument):
-                found[document.id] = document
-    return found
+def _caught(defect: str, language: str, rows: int, rejected: int) -> Caught:
+    low, high = wilson(rejected, rows)
+    share = round(rejected / rows, 4)
+    return {"defect": defect, "lang": language, "rows": rows, "rejected": rejected, "share": share, "low": low, "high": high}
 
 
-def context(question: Question, documents: dict[str, SourceDocument], rng: random.Random) -> tuple[list[Passage], list[str]]:
-    """Return the passages of the gold documents among those of others, up to 2,000 tokens, and sentences of none of these."""
-    others = [name for name in documents if name.startswith(question["lang"]) and name not in question["documents"]]
-    rng.shuffle(others)
-    passages: list[Passage] = []
-    tokens = 0
-    for place, name in enumerate([*question["documents"], *others]):
-        if place >= len(question["documents"]) and tokens >= CONTEXT_TOKENS:
-            break
-        for piece in passages_of(documents[name]):
-            passages.append(piece)
-            tokens += count_tokens(piece["text"])
-    used = {passage["document_id"] for passage in passages}
-    foreign = [s for name in others[-12:] if name not in used for s in sentences_of(documents[name].text)]
-    return passages, foreign
+def wilson(found: int, rows: int) -> tuple[float, float]:
+    """Return the 95 % interval of a share (Wilson 1927)."""
+    share, square = found / rows, _Z95**2 / rows
+    middle = share + square / 2
+    half = _Z95 * math.sqrt(share * (1 - share) / rows + square / (4 * rows))
+    return round(max(0.0, middle - half) / (1 + square), 4), round((middle + half) / (1 + square), 4)
 
 
-def passages_of(document: SourceDocument) -> list[Passage]:
-    """Return a document cut as the index cuts it."""
-    return [
-        {
-            "id": f"{document.id}#{number}",
-            "document_id": document.id,
-            "version": "",
-            "title": document.title,
-            "heading": piece.heading,
-            "text": piece.text,
-            "language": piece.language,
-            "sentences": piece.sentences,
-            "score": 1.0,
-            "similarity": None,
-        }
-        for number, piece in enumerate(split(document, 260))
-    ]
-
-
-def _checks(question: Question, answer: Damaged, passages: Sequence[Passage]) -> list[Check]:
+def _checks(row: Row, answer: Damaged) -> list[Check]:
     attempt: Attempt = {
         "box": "answer_cheap",
         "tier": "cheap",
@@ -140,11 +112,15 @@ def _checks(question: Question, answer: Damaged, passages: Sequence[Passage]) ->
         "text": answer.text,
         "abstained": answer.text == NO_ANSWER,
         "finish_reason": answer.finish_reason,
+        "begun_ms": 0.0,
         "latency_ms": 0.0,
+        "first_token_ms": None,
+        "calls": [],
         "level": "full",
         "repaired": False,
     }
-    return check_answer(asked(question), attempt, passages, kind="knowledge")
+    passages: list[Passage] = row.passages
+    return check_answer(asked(row.question), attempt, passages, kind="knowledge", schema=answer.schema)
 
 
 if __name__ == "__main__":

@@ -6,21 +6,26 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
-from typing import cast
+from typing import TypeVar, cast
 
 from langchain_core.messages import AnyMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+from pydantic import BaseModel
 from typing_extensions import TypedDict
 
 from graph.build import Groat, build_graph
 from graph.context import Context
 from graph.services import Services
 from graph.state import Input, Output
-from groat.errors import StorageError
+from groat.errors import StorageError, StructureError
 from groat.types import Attempt, Lookup, Route, Source, Verdict
+from groat.validation import schema_of, typed
+
+Shape = TypeVar("Shape", bound=BaseModel)
 
 
 class Compression(TypedDict):
@@ -53,6 +58,8 @@ class Answered(TypedDict):
     cost_usd: float | None
     baseline_cost_usd: float | None
     latency_ms: float
+    first_token_ms: float | None
+    """Until the user could read something; None when nothing could be read."""
     decisions: Decisions
     trace_id: str
 
@@ -79,6 +86,29 @@ async def ask(graph: Groat, question: str | Sequence[AnyMessage], context: Conte
     return report(cast(Output, output), trace_id=str(run_id), latency_ms=(time.perf_counter() - begun) * 1000)
 
 
+async def ask_for(
+    graph: Groat, question: str | Sequence[AnyMessage], shape: type[Shape], context: Context, *, thread: str | None = None
+) -> tuple[Shape, Answered]:
+    """Answer one question with data of a given shape, and return the data with the report.
+
+    Args:
+        graph: the compiled graph.
+        question: what is asked, or a conversation that ends with it.
+        shape: pydantic model of the data; its JSON Schema takes the place of the context's.
+        context: the knobs of this run.
+        thread: conversation that the question belongs to.
+
+    Raises:
+        StructureError: no such data came; it carries every attempt.
+        GroatError: as in ``ask``.
+    """
+    answered = await ask(graph, question, replace(context, response_schema=schema_of(shape)), thread=thread)
+    attempts = answered["decisions"]["attempts"]
+    if answered["error"]:
+        raise StructureError(answered["error"], attempts=attempts)
+    return typed(answered["answer"], shape, attempts=attempts), answered
+
+
 def report(output: Output, *, trace_id: str, latency_ms: float) -> Answered:
     """Return the report of a finished run. Pure."""
     shortened = output["shortened"]
@@ -99,6 +129,7 @@ def report(output: Output, *, trace_id: str, latency_ms: float) -> Answered:
         "cost_usd": _number(output["cost_usd"]),
         "baseline_cost_usd": _number(output["baseline_cost_usd"]),
         "latency_ms": round(latency_ms, 2),
+        "first_token_ms": output["first_token_ms"] if output["answer"] else None,
         "decisions": {
             "lookup": output["lookup"],
             "route": output["route"],

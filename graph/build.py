@@ -38,11 +38,13 @@ def build_graph(s: Services, *, checkpointer: BaseCheckpointSaver[str] | None = 
         ),
     )
     g.add_node("retrieve", Retrieve(knowledge=s.knowledge, k=s.retrieve_k, max_tokens=s.context_tokens))
-    g.add_node("route", RouteQuestion(router=s.router, embedder=s.embedder, books=s.books))
+    g.add_node("route", RouteQuestion(router=s.router, embedder=s.embedder, books=s.books, budgets=s.budgets))
     g.add_node("compress", Compress(compressor=s.compressor, knowledge=s.knowledge, embedder=s.embedder))
-    g.add_node("answer_cheap", AnswerCheap(answerer=s.answerer, books=s.books))
-    g.add_node("answer_expensive", AnswerExpensive(answerer=s.answerer, books=s.books))
-    g.add_node("validate", Validate(books=s.books))
+    g.add_node("answer_cheap", AnswerCheap(answerer=s.answerer, books=s.books, budgets=s.budgets))
+    g.add_node("answer_expensive", AnswerExpensive(answerer=s.answerer, books=s.books, budgets=s.budgets))
+    g.add_node(
+        "validate", Validate(books=s.books, budgets=s.budgets, answerer=s.answerer, acceptance=s.acceptance, adviser=s.adviser)
+    )
     g.add_node("remember", Remember(answers=s.answers, embedder=s.embedder))
 
     g.add_edge(START, "check_cache")

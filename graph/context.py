@@ -1,11 +1,12 @@
 """The knobs of one run. Studio makes its form from this."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from groat.errors import BadInput
+from groat.validation import check_schema
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +38,23 @@ class Context:
         Field(description="Language of the answer; auto takes that of the question."),
     ] = "auto"
 
+    deadline_s: Annotated[
+        float,
+        Field(
+            gt=0, le=3600, description="Longest time for the question, in seconds; every wait inside is held to what is left."
+        ),
+    ] = 120.0
+    stream: Annotated[
+        Literal["hold", "live"],
+        Field(
+            description="hold: tokens are passed on once the answer is accepted. live: at once, with an event when replaced."
+        ),
+    ] = "hold"
+    response_schema: Annotated[
+        dict[str, Any] | None,
+        Field(description="JSON Schema (2020-12) that the answer must fit; empty for prose."),
+    ] = None
+
     def __post_init__(self) -> None:
         """Refuse values that mean nothing, whoever sent them."""
         if not isinstance(self.tenant, str) or not self.tenant.strip():
@@ -49,6 +67,13 @@ class Context:
             raise BadInput(f"max_quality_loss {self.max_quality_loss!r} is outside 0..1; 0.01 is one per cent")
         if self.max_cost_usd is not None and not (_is_number(self.max_cost_usd) and self.max_cost_usd >= 0):
             raise BadInput(f"max_cost_usd {self.max_cost_usd!r} is not an amount of dollars from 0; leave it out for no limit")
+
+        if not _is_number(self.deadline_s) or not 0 < self.deadline_s <= 3600:
+            raise BadInput(f"deadline_s {self.deadline_s!r} is not a number of seconds above 0 and up to 3600")
+        if self.stream not in ("hold", "live"):
+            raise BadInput(f"the knob stream {self.stream!r} is not known; it is hold or live")
+        if self.response_schema is not None:
+            check_schema(self.response_schema)
 
 
 def _is_number(value: object) -> bool:

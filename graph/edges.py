@@ -3,6 +3,7 @@
 from typing import Literal
 
 from graph.state import State
+from groat.validation import tier_after
 
 
 def after_cache(state: State) -> Literal["__end__", "retrieve"]:
@@ -23,8 +24,8 @@ def after_compress(state: State) -> Literal["answer_cheap", "answer_expensive"]:
     """The router's choice, until an escalation overrules it."""
     route = state["route"]
     assert route is not None  # the box before wrote it
-    escalated = any(verdict["step"] == "escalate" for verdict in state["verdicts"])
-    return "answer_expensive" if escalated or route["tier"] == "expensive" else "answer_cheap"
+    tier = tier_after(route["tier"], [verdict["step"] for verdict in state["verdicts"]])
+    return "answer_cheap" if tier == "cheap" else "answer_expensive"
 
 
 def after_validate(state: State) -> Literal["remember", "compress", "answer_cheap", "answer_expensive", "__end__"]:
@@ -36,4 +37,6 @@ def after_validate(state: State) -> Literal["remember", "compress", "answer_chea
         return "__end__"
     if step == "fix":
         return "answer_cheap" if state["attempts"][-1]["tier"] == "cheap" else "answer_expensive"
-    return "compress" if state["shortened"] is not None else "answer_expensive"
+    if state["shortened"] is not None:
+        return "compress"
+    return "answer_cheap" if step == "degrade" else "answer_expensive"

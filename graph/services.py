@@ -2,25 +2,24 @@
 
 import importlib
 from dataclasses import dataclass
+from decimal import Decimal
 
 from langchain_core.embeddings import Embeddings
-from langchain_openai import ChatOpenAI
-from pydantic import SecretStr
 
+from graph.models import open_adviser, open_answerer
 from graph.settings import Settings
-from groat.answering import Answerer, Endpoint
-from groat.answering.offline import OfflineChat
+from groat.answering import Adviser, Answerer
 from groat.cache import AnswerCache, SqliteStore
 from groat.cache import Calibration as CacheCalibration
 from groat.compression import Calibration as CompressionCalibration
 from groat.compression import Compressor
-from groat.costs import LOCAL, Books, PriceTable, SqliteLedger
+from groat.costs import LOCAL, Books, Budget, Budgets, Ledger, PriceTable, SqliteLedger
 from groat.embedding import Embedder, LangChainEmbedder, RecentQueries
 from groat.embedding.bundled import BundledEmbedder
 from groat.errors import ArtifactError, SettingsError
 from groat.knowledge import Knowledge, KnowledgeBase
 from groat.routing import Router, RouterArtifact
-from groat.types import Tier
+from groat.validation import AcceptanceModel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +32,12 @@ class Services:
     router: Router
     compressor: Compressor
     answerer: Answerer
+    adviser: Adviser | None
+    """Who is asked for second opinions; None for nobody."""
+    acceptance: AcceptanceModel | None
+    """None when its artifact cannot be read: then the checks alone decide."""
     books: Books
+    budgets: Budgets
     tenants: frozenset[str]
     retrieve_k: int
     context_tokens: int
@@ -52,10 +56,14 @@ def open_services(settings: Settings, *, embeddings: Embedder | None = None) -> 
     """
     embedder = RecentQueries(embeddings or _embedder(settings))
     bundled = settings.embeddings == "bundled"
-    answerer = Answerer(
-        {"cheap": _endpoint(settings, "cheap", embedder), "expensive": _endpoint(settings, "expensive", embedder)}
-    )
+    answerer = open_answerer(settings, embedder)
     ledger = SqliteLedger(settings.data_dir / "ledger.sqlite")
+    books = Books(
+        PriceTable(),
+        ledger,
+        baseline_model=answerer.endpoints["expensive"].priced_as,
+        embedding_priced_as=LOCAL if bundled else settings.embeddings_model,
+    )
     return Services(
         answers=AnswerCache(SqliteStore(settings.data_dir / "cache.sqlite"), _cache_calibration(embedder)),
         knowledge=KnowledgeBase(settings.data_dir / "knowledge.sqlite", embedder),
@@ -63,40 +71,28 @@ def open_services(settings: Settings, *, embeddings: Embedder | None = None) -> 
         router=Router(_router_artifact(), embedder=embedder.name),
         compressor=Compressor(CompressionCalibration.load()),
         answerer=answerer,
-        books=Books(
-            PriceTable(),
-            ledger,
-            baseline_model=answerer.endpoints["expensive"].priced_as,
-            embedding_priced_as=LOCAL if bundled else settings.embeddings_model,
-        ),
+        adviser=open_adviser(settings, answerer),
+        acceptance=_acceptance(),
+        books=books,
+        budgets=_budgets(settings, ledger),
         tenants=settings.tenants,
         retrieve_k=settings.retrieve_k,
         context_tokens=settings.context_tokens,
     )
 
 
-def _endpoint(settings: Settings, tier: Tier, embedder: Embedder) -> Endpoint:
-    name, base_url, key, reference = (
-        (settings.cheap_model, settings.cheap_base_url, settings.cheap_api_key, settings.reference_cheap)
-        if tier == "cheap"
-        else (settings.expensive_model, settings.expensive_base_url, settings.expensive_api_key, settings.reference_expensive)
+def _budgets(settings: Settings, ledger: Ledger) -> Budgets:
+    def budget(amount: Decimal | None) -> Budget | None:
+        return None if amount is None else Budget(usd_per_day=amount, policy=settings.budget_policy)
+
+    return Budgets(
+        ledger,
+        default=budget(settings.tenant_budget_usd_per_day),
+        by_tenant={
+            name: Budget(usd_per_day=amount, policy=settings.budget_policy) for name, amount in settings.tenant_budgets.items()
+        },
+        overall=budget(settings.budget_usd_per_day),
     )
-    setting = f"GROAT_{tier.upper()}_API_KEY or OPENAI_API_KEY"
-    if not name:
-        offline = OfflineChat(mode="quick" if tier == "cheap" else "thorough", embedder=embedder)
-        return Endpoint(
-            model=offline, name=f"groat-offline-{offline.mode}", priced_as=reference, key_setting=setting, offline=True
-        )
-    model = ChatOpenAI(
-        model=name,
-        base_url=base_url or None,
-        # Servers on one's own machine want none, and the client does not start without one.
-        api_key=key if key.get_secret_value() else SecretStr("not-needed"),
-        stream_usage=True,  # without it a streamed answer reports no tokens
-        max_retries=0,  # the client's own retries could not be seen or billed
-        timeout=settings.timeout_s,
-    )
-    return Endpoint(model=model, name=name, priced_as=name, key_setting=setting)
 
 
 def _embedder(settings: Settings) -> Embedder:
@@ -121,6 +117,14 @@ def _cache_calibration(embedder: Embedder) -> CacheCalibration | None:
         return CacheCalibration.load(embedder=embedder.name)
     except ArtifactError:
         # The cache then serves exact hits only, and each lookup says so.
+        return None
+
+
+def _acceptance() -> AcceptanceModel | None:
+    try:
+        return AcceptanceModel.load()
+    except ArtifactError:
+        # The checks then decide alone, and no verdict carries an estimate.
         return None
 
 

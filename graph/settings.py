@@ -1,8 +1,9 @@
 """Every setting: its name, meaning, default and where its value came from."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
@@ -26,6 +27,67 @@ class Settings(BaseModel):
     expensive_base_url: Annotated[str, Field(description="Address of its OpenAI-compatible endpoint; empty: OpenAI.")] = ""
     expensive_api_key: Annotated[SecretStr, Field(description="Its key; empty: OPENAI_API_KEY.")] = SecretStr("")
     timeout_s: Annotated[float, Field(gt=0, le=3600, description="Longest wait for one model call, in seconds.")] = 60.0
+    cheap_priced_as: Annotated[
+        str, Field(description="Model whose list price applies to the cheap one; 'local' for one that costs nothing here.")
+    ] = ""
+    expensive_priced_as: Annotated[
+        str, Field(description="Model whose list price applies to the expensive one; 'local' for one that costs nothing here.")
+    ] = ""
+    cheap_fallbacks: Annotated[
+        tuple[str, ...],
+        Field(description="Models asked when the cheap one fails, in turn: NAME or NAME@BASE_URL, separated by commas."),
+    ] = ()
+    expensive_fallbacks: Annotated[
+        tuple[str, ...],
+        Field(description="Models asked when the expensive one fails, in turn: NAME or NAME@BASE_URL, separated by commas."),
+    ] = ()
+    fallback_api_key: Annotated[SecretStr, Field(description="Key of all fallbacks; empty: the key of their tier.")] = (
+        SecretStr("")
+    )
+    cheap_rpm: Annotated[int | None, Field(ge=1, description="Most requests a minute to a cheap model; empty: no limit.")] = (
+        None
+    )
+    cheap_tpm: Annotated[int | None, Field(ge=1, description="Most tokens a minute, in and out; empty: no limit.")] = None
+    expensive_rpm: Annotated[
+        int | None, Field(ge=1, description="Most requests a minute to an expensive model; empty: no limit.")
+    ] = None
+    expensive_tpm: Annotated[int | None, Field(ge=1, description="Most tokens a minute, in and out; empty: no limit.")] = None
+    redis_url: Annotated[
+        str, Field(description="Redis that holds the limits of all processes together; empty: each process counts for itself.")
+    ] = ""
+    tries: Annotated[int, Field(ge=1, le=10, description="Most requests to one model for one answer.")] = 3
+    hedge_after_s: Annotated[
+        float | None,
+        Field(gt=0, description="A second request is sent when the first shows nothing for so long; empty: never. Costs more."),
+    ] = None
+    breaker_failures: Annotated[int, Field(ge=1, description="Failures in a row after which a model is left alone.")] = 5
+    breaker_rest_s: Annotated[float, Field(gt=0, description="For how long it is left alone, in seconds.")] = 30.0
+    log_probabilities: Annotated[
+        bool, Field(description="Ask the models for the probabilities of their tokens, as evidence; not all give them.")
+    ] = False
+    structured_outputs: Annotated[
+        bool, Field(description="Send a caller's JSON Schema as response_format; switch off for endpoints that refuse it.")
+    ] = True
+    second_opinion: Annotated[
+        str,
+        Field(
+            description="Asked for evidence when that is worth its price: 'sample' (the cheap model again), "
+            "model:NAME or judge:NAME, each with @BASE_URL if need be; empty: nobody."
+        ),
+    ] = ""
+    budget_usd_per_day: Annotated[
+        Decimal | None, Field(ge=0, description="Most that all tenants together may spend in one UTC day; empty: no budget.")
+    ] = None
+    tenant_budget_usd_per_day: Annotated[
+        Decimal | None, Field(ge=0, description="Most that each tenant may spend in one UTC day; empty: no budget.")
+    ] = None
+    tenant_budgets: Annotated[
+        dict[str, Decimal], Field(description="Budgets of single tenants, in dollars a day: NAME=5,OTHER=0.5.")
+    ] = {}
+    budget_policy: Annotated[
+        Literal["warn", "degrade", "refuse"],
+        Field(description="What a spent budget does: warn, degrade to the cheap model, or refuse."),
+    ] = "refuse"
     reference_cheap: Annotated[str, Field(description="Prices of this model apply to a cheap tier that runs here.")] = (
         "gpt-5-mini"
     )
@@ -60,8 +122,14 @@ def read_settings(environ: Mapping[str, str], *, home: Path) -> Settings:
     for field in Settings.model_fields:
         if (value := given.get(f"GROAT_{field.upper()}")) is not None:
             values[field] = value
+    for field in ("cheap_fallbacks", "expensive_fallbacks"):
+        if field in values:
+            values[field] = tuple(_parts(str(values[field])))
+    if "tenant_budgets" in values:
+        pairs = (part.partition("=") for part in _parts(str(values["tenant_budgets"])))
+        values["tenant_budgets"] = {name.strip(): amount.strip() for name, _, amount in pairs}
     if "tenants" in values:
-        values["tenants"] = {"default", *(name.strip() for name in str(values["tenants"]).split(",") if name.strip())}
+        values["tenants"] = {"default", *_parts(str(values["tenants"]))}
     values["data_dir"] = Path(str(values["data_dir"])).expanduser().absolute()
     if key := given.get("OPENAI_API_KEY"):
         values.setdefault("cheap_model", "gpt-5-mini")
@@ -75,3 +143,7 @@ def read_settings(environ: Mapping[str, str], *, home: Path) -> Settings:
         first = error.errors(include_input=False, include_url=False)[0]
         name = f"GROAT_{str(first['loc'][0]).upper()}"
         raise SettingsError(f"the setting {name} cannot be used: {first['msg'].lower()}; correct it or leave it out") from error
+
+
+def _parts(value: str) -> list[str]:
+    return [part.strip() for part in value.split(",") if part.strip()]

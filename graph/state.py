@@ -38,6 +38,8 @@ class Output(TypedDict, total=False):
     """What this question cost at list prices, decimal dollars; None when a price is unknown."""
     baseline_cost_usd: str | None
     """What one call of the expensive model with all retrieved passages would have cost."""
+    first_token_ms: float | None
+    """From the question to the first token that the user could read, validated or not as the knob ``stream`` says."""
     run: str
     """Names this turn in the ledger."""
     asked: Asked
@@ -55,6 +57,8 @@ class Output(TypedDict, total=False):
 class State(Input, Output, total=False):
     """All of it. Written anew by ``check_cache`` at each turn of a conversation, all but the messages."""
 
+    asked_at: float
+    """Written by check_cache: when the question came, in seconds since 1970; its deadline counts from here."""
     identity: Identity
     """Written by check_cache: what the answer is kept under."""
     passages: list[Passage]

@@ -9,12 +9,33 @@ GroatError
 ├── StorageError          a database is damaged, locked, read-only or out of space
 ├── ArtifactError         a trained artifact is damaged or belongs to another version
 └── ModelError            a model call failed; ``failure`` says how
+    └── StructureError    no attempt fitted the schema that was asked for; it carries all attempts
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
-Failure = Literal["auth", "rate_limit", "timeout", "connection", "server", "invalid_request", "empty", "unknown"]
-"""Why a model call failed, as far as a caller would act differently on it."""
+from groat.types import Attempt
+
+Failure = Literal[
+    "auth",
+    "rate_limit",
+    "quota",
+    "timeout",
+    "deadline",
+    "connection",
+    "server",
+    "overloaded",
+    "malformed",
+    "invalid_request",
+    "empty",
+    "budget",
+    "structure",
+    "unknown",
+]
+"""Why a model call failed, as far as a caller would act differently on it: "deadline" is the question's own time limit,
+"overloaded" a model whose circuit breaker is open, "malformed" a reply that is no reply of a chat model, "structure" an
+answer that does not fit the schema that was asked for."""
 
 
 class GroatError(RuntimeError):
@@ -58,10 +79,27 @@ class ModelError(GroatError):
     Attributes:
         failure: what kind of failure it was.
         status: the HTTP status, None when there was no response.
+        retry_after_s: how long the provider asked to wait, None when it did not.
     """
 
-    def __init__(self, message: str, *, failure: Failure, status: int | None = None) -> None:
+    def __init__(
+        self, message: str, *, failure: Failure, status: int | None = None, retry_after_s: float | None = None
+    ) -> None:
         """Keep the kind of failure beside the sentence for people."""
         super().__init__(message)
         self.failure: Failure = failure
         self.status = status
+        self.retry_after_s = retry_after_s
+
+
+class StructureError(ModelError):
+    """No attempt gave an answer that fits the structure asked for.
+
+    Attributes:
+        attempts: every try, oldest first, with what it said.
+    """
+
+    def __init__(self, message: str, *, attempts: Sequence[Attempt] = ()) -> None:
+        """Keep the attempts beside the sentence, which holds nothing of their texts."""
+        super().__init__(message, failure="structure")
+        self.attempts = tuple(attempts)

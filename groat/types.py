@@ -9,6 +9,14 @@ from typing import Literal, NotRequired
 # typing.TypedDict makes LangGraph's server return null schemas on Python < 3.12.
 from typing_extensions import TypedDict
 
+from groat.verdicts import BOUNDS as BOUNDS
+from groat.verdicts import Acceptance as Acceptance
+from groat.verdicts import Bounds as Bounds
+from groat.verdicts import Check as Check
+from groat.verdicts import Opinion as Opinion
+from groat.verdicts import Step as Step
+from groat.verdicts import Verdict as Verdict
+
 Language = Literal["zh", "en"]
 """A language that groat answers in."""
 
@@ -21,8 +29,8 @@ Box = Literal["check_cache", "retrieve", "route", "compress", "answer_cheap", "a
 QuestionKind = Literal["small_talk", "translation", "knowledge"]
 """What a question asks for: the first two need no documents."""
 
-Step = Literal["accept", "fix", "escalate", "decompress", "exhausted"]
-"""What follows a verdict."""
+Purpose = Literal["answer", "second_opinion", "judge"]
+"""What a call of a chat model was for: the answer itself, or evidence about one."""
 
 
 class Turn(TypedDict):
@@ -173,7 +181,9 @@ class Usage(TypedDict):
     cache_write: int
     reasoning: int
     estimated: bool
-    """True when the endpoint reported nothing and the tokens were counted here."""
+    """True when the endpoint reported nothing, or nothing that can be, and the tokens were counted here."""
+    service_tier: NotRequired[str]
+    """Tier that the endpoint says it used, such as "flex" or "priority"; absent or "default" for the plain one."""
 
 
 class Charge(TypedDict):
@@ -182,6 +192,10 @@ class Charge(TypedDict):
     key: str
     """Unique per run, node and try; writing the same key twice charges once."""
     kind: Literal["chat", "embedding"]
+    box: Box
+    """The node that paid."""
+    purpose: NotRequired[Purpose]
+    """What a chat call was for; absent for vectors."""
     model: str
     """The model that was really called."""
     priced_as: str
@@ -193,11 +207,29 @@ class Charge(TypedDict):
     prices: str
     """Version of the price table."""
     outcome: str
-    """"ok" or the kind of failure."""
+    """"ok", the kind of failure, or "cancelled" for a call that lost a race or whose question was given up."""
+
+
+class Call(TypedDict):
+    """One request over the wire, whatever came of it: each has a charge of its own, under the same key."""
+
+    key: str
+    model: str
+    outcome: str
+    """As in ``Charge.outcome``."""
+    status: int | None
+    """HTTP status of a refusal; None when there was no response, or a good one."""
+    waited_ms: float
+    """Back-off and rate limit before it was sent."""
+    latency_ms: float
+    first_token_ms: float | None
+    """From sending to the first token; None when the reply was not streamed or never began."""
+    hedge: bool
+    """It was sent because the one before it was slow."""
 
 
 class Attempt(TypedDict):
-    """One try at an answer, good or bad."""
+    """One try at an answer, good or bad: the calls that it took, and what the last of them said."""
 
     box: Box
     tier: Tier
@@ -206,8 +238,21 @@ class Attempt(TypedDict):
     """The answer; empty when the call failed."""
     abstained: bool
     """The model said that the documents do not answer."""
+    refused: NotRequired[bool]
+    """The endpoint marked the reply as a refusal of the model."""
     finish_reason: str
     latency_ms: float
+    """Of the whole try, waits and failed calls included."""
+    begun_ms: float
+    """From the question to the start of the try."""
+    first_token_ms: float | None
+    """From the try's start to the first token of its text; None when nothing was streamed."""
+    calls: list[Call]
+    """Every request that was sent for it, in order of sending; empty when a budget or a deadline forbade the first."""
+    message_id: NotRequired[str]
+    """Id of its message on LangGraph's stream."""
+    log_probability: NotRequired[float]
+    """Mean natural logarithm of the probability of its tokens, where the endpoint gives them; at most 0."""
     level: Literal["none", "cheap", "expensive", "full"]
     """Which context it read, as in ``Shortened.level``."""
     repaired: bool
@@ -216,33 +261,3 @@ class Attempt(TypedDict):
     """Kind of failure; absent for a call that returned."""
     message: NotRequired[str]
     """One sentence about the failure that says what to do."""
-
-
-class Check(TypedDict):
-    """The result of one check of an answer."""
-
-    name: str
-    passed: bool
-    score: float
-    """0..1, higher is better."""
-    reason: str
-
-
-class Verdict(TypedDict):
-    """What validation found about the newest attempt, and what follows."""
-
-    ok: bool
-    step: Step
-    checks: list[Check]
-    reason: str
-
-
-class Bounds(TypedDict):
-    """How often each edge back may be taken for one question. The only place that says so."""
-
-    fixes_per_tier: int
-    escalations: int
-    decompressions: int
-
-
-BOUNDS: Bounds = {"fixes_per_tier": 1, "escalations": 1, "decompressions": 1}

@@ -1,10 +1,13 @@
-"""One module for each box of the picture: it asks an engine and returns what changed.
+"""One module for each box of the picture: it asks an engine and returns what changed. Here stands what several need.
 
 Every module states what it needs of the state and what it writes; the whole state is put together in ``graph.state``.
 """
 
 from dataclasses import Field
 from typing import Any, ClassVar, Literal, Protocol
+
+from groat.answering import Endpoint, Sent, Terms
+from groat.costs import Purse
 
 
 class Knobs(Protocol):
@@ -41,3 +44,52 @@ class Knobs(Protocol):
     def language(self) -> Literal["auto", "zh", "en"]:
         """Language of the answer."""
         ...
+
+    @property
+    def deadline_s(self) -> float:
+        """Longest time for the question, in seconds."""
+        ...
+
+    @property
+    def stream(self) -> Literal["hold", "live"]:
+        """Whether tokens are passed on before the answer is accepted."""
+        ...
+
+    @property
+    def response_schema(self) -> dict[str, Any] | None:
+        """JSON Schema that the answer must fit; None for prose."""
+        ...
+
+
+def paid_terms(key: str, endpoint: Endpoint, purse: Purse, *, asked_at: float, deadline_s: float) -> Terms:
+    """Return the terms of a call whose every request a purse permits before, and pays for after.
+
+    Args:
+        key: begins the keys of the charges.
+        endpoint: who is asked first; its price says how long an answer may be.
+        purse: pays.
+        asked_at: when the question came, in seconds since 1970.
+        deadline_s: how long it may take, in seconds.
+    """
+
+    async def permit(key: str, endpoint: Endpoint, given: int, most: int) -> None:
+        await purse.permit(key, model=endpoint.name, priced_as=endpoint.priced_as, input_tokens=given, output_tokens=most)
+
+    async def record(key: str, sent: Sent) -> None:
+        await purse.pay(
+            key,
+            model=sent.endpoint.name,
+            priced_as=sent.endpoint.priced_as,
+            usage=sent.usage,
+            outcome=sent.outcome,
+            billed_usd=sent.reply.billed_usd if sent.reply else None,
+        )
+
+    return Terms(
+        key=key,
+        asked_at=asked_at,
+        deadline=asked_at + deadline_s,
+        affordable=lambda given: purse.affordable(given, endpoint.priced_as),
+        permit=permit,
+        record=record,
+    )

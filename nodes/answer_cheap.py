@@ -1,24 +1,25 @@
 """Ask the cheap model."""
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from decimal import Decimal
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar, cast
 
 from langgraph.runtime import Runtime
 from typing_extensions import TypedDict
 
-from groat.answering import Answerer, Repair, try_answer
-from groat.costs import Books, total
+from groat.answering import Answerer, Repair, Terms, Wanted, try_answer
+from groat.costs import Books, Budgets, KeptReply, Purse
 from groat.tracing import names
-from groat.types import Asked, Attempt, Box, Charge, Passage, Route, Shortened, Tier, Usage, Verdict
-from nodes import Knobs
+from groat.types import Asked, Attempt, Box, Charge, Passage, Route, Shortened, Tier, Verdict
+from nodes import Knobs, paid_terms
 
 
 class Needs(TypedDict):
     """What this box reads."""
 
     run: str
+    asked_at: float
     asked: Asked
     route: Route
     passages: list[Passage]
@@ -45,65 +46,70 @@ class AnswerCheap:
 
     answerer: Answerer
     books: Books
+    budgets: Budgets
 
     async def __call__(self, state: Needs, runtime: Runtime[Knobs]) -> Update:
-        """Return one more attempt, good or failed, and what it cost."""
+        """Return one more attempt, good or failed, and what each of its requests cost."""
+        key = f"{state['run']}:{self.box}:{len(state['attempts'])}"
+        if (kept := await self.books.kept_reply(key)) is not None:
+            # A worker died after this was paid for and before the state was saved.
+            return cast(Update, json.loads(kept))
+        purse = Purse(
+            self.books,
+            self.budgets,
+            run=state["run"],
+            tenant=state["asked"]["tenant"],
+            box=self.box,
+            tier=self.tier,
+            spent=state["charges"],
+            max_cost_usd=runtime.context.max_cost_usd,
+        )
+        terms = self._terms(key, state, runtime, purse)
+        attempt = await try_answer(self.answerer, state["asked"], self._wanted(state, runtime), terms)
+        update: Update = {"attempts": [attempt], "charges": purse.charges, "path": [self.box]}
+        if purse.charges:
+            reply = KeptReply(key=key, json=json.dumps(update))
+            await self.books.record([], run=state["run"], tenant=state["asked"]["tenant"], reply=reply)
+        event = {name: value for name, value in attempt.items() if name != "text"}
+        runtime.stream_writer(
+            {
+                names.EVENT: names.ATTEMPTED,
+                **event,
+                "ledger_failed": purse.ledger_failed,
+                "budget_warning": purse.warning,
+            }
+        )
+        return update
+
+    def _wanted(self, state: Needs, runtime: Runtime[Knobs]) -> Wanted:
         shortened = state["shortened"]
-        tried = await try_answer(
-            self.answerer,
-            state["asked"],
+        return Wanted(
             box=self.box,
             tier=self.tier,
             kind=state["route"]["kind"],
             passages=shortened["passages"] if shortened else [],
             level=shortened["level"] if shortened else "none",
             repair=_repair(state["attempts"], state["verdicts"]),
-            affordable=lambda given: self._affordable(given, state["charges"], runtime.context),
+            schema=runtime.context.response_schema,
         )
-        charges: list[Charge] = []
-        if tried.usage is not None:
-            endpoint = self.answerer.endpoints[self.tier]
-            charges = [
-                self.books.chat(
-                    key=f"{state['run']}:{self.box}:{len(state['attempts'])}",
-                    model=endpoint.name,
-                    priced_as=endpoint.priced_as,
-                    tier=self.tier,
-                    usage=tried.usage,
-                    outcome=tried.attempt.get("failure", "ok"),
-                )
-            ]
-        failed = await self.books.record(charges, run=state["run"], tenant=state["asked"]["tenant"]) if charges else None
-        event = {key: value for key, value in tried.attempt.items() if key != "text"}
-        runtime.stream_writer({names.EVENT: names.ATTEMPTED, **event, "ledger_failed": failed})
-        return {"attempts": [tried.attempt], "charges": charges, "path": [self.box]}
 
-    def _affordable(self, input_tokens: int, charges: Sequence[Charge], knobs: Knobs) -> int | None:
-        """Return how many tokens of answer the budget still pays; None without a budget."""
-        if knobs.max_cost_usd is None:
-            return None
-        spent, model = total(charges), self.answerer.endpoints[self.tier].priced_as
-        prompt, million = (
-            self.books.prices.cost({**_NOTHING, "input": given, "output": written}, model)
-            for given, written in ((input_tokens, 0), (0, 1_000_000))
-        )
-        if spent is None or prompt is None or million is None:
-            # What has no known price cannot be shown to fit: budgets fail closed.
-            return 0
-        left = Decimal(str(knobs.max_cost_usd)) - spent - prompt
-        if left < 0 or million == 0:
-            return 0 if left < 0 else None
-        return int(left / million * 1_000_000)
+    def _terms(self, key: str, state: Needs, runtime: Runtime[Knobs], purse: Purse) -> Terms:
+        attempt, tell = len(state["attempts"]), runtime.stream_writer
+        endpoint = self.answerer.endpoints[self.tier]
+        terms = paid_terms(key, endpoint, purse, asked_at=state["asked_at"], deadline_s=runtime.context.deadline_s)
 
+        def say(piece: str) -> None:
+            tell({names.EVENT: names.TOKEN, "attempt": attempt, "text": piece})
 
-_NOTHING: Usage = {"input": 0, "output": 0, "cache_read": 0, "cache_write": 0, "reasoning": 0, "estimated": True}
+        def retract() -> None:
+            tell({names.EVENT: names.REPLACED, "attempt": attempt, "reason": "the reply broke off"})
+
+        live = runtime.context.stream == "live"
+        return replace(terms, on_token=say, on_retract=retract) if live else terms
 
 
 def _repair(attempts: Sequence[Attempt], verdicts: Sequence[Verdict]) -> Repair | None:
     if not verdicts or verdicts[-1]["step"] != "fix":
         return None
-    if "failure" in attempts[-1]:
-        # The model never read the question, or nobody its answer: there is nothing to tell it.
-        return {"answer": "", "problems": []}
     problems = [check["reason"] for check in verdicts[-1]["checks"] if not check["passed"]]
     return {"answer": attempts[-1]["text"], "problems": problems}

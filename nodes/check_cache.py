@@ -1,7 +1,10 @@
 """Read the question and ask the answer cache, before anything that costs money."""
 
+import hashlib
+import json
+import time
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
@@ -12,7 +15,7 @@ from typing_extensions import TypedDict
 from groat.answering import PROMPT_VERSION, Answerer
 from groat.cache import AnswerCache, conversation_key
 from groat.conversation import read_question
-from groat.costs import Books, total_text
+from groat.costs import Books, Settled, total_text
 from groat.embedding import Embedder, Vector
 from groat.errors import UnknownTenant
 from groat.knowledge import Knowledge
@@ -33,6 +36,7 @@ class Update(TypedDict, total=False):
     """What this box writes; it also clears what the turn before left."""
 
     run: str
+    asked_at: float
     question: str
     messages: list[AnyMessage]
     asked: Asked
@@ -50,6 +54,7 @@ class Update(TypedDict, total=False):
     error: str
     cost_usd: str | None
     baseline_cost_usd: str | None
+    first_token_ms: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +72,7 @@ class CheckCache:
     async def __call__(self, state: Needs, runtime: Runtime[Knobs]) -> Update:
         """Return the question, the decision of the cache and, on a hit, the answer."""
         knobs = runtime.context
-        before = state.get("asked")
+        before, asked_at = state.get("asked"), time.time()
         messages = state.get("messages") or []
         asked = read_question(
             state.get("question"),
@@ -85,12 +90,28 @@ class CheckCache:
             lookup, kept = await self._lookup(identity, asked, run, charges)
         failed = await self.books.record(charges, run=run, tenant=knobs.tenant) if charges else None
         runtime.stream_writer({names.EVENT: names.CACHE_DECIDED, **lookup, "ledger_failed": failed})
-        begun: Update = {"run": run, "question": asked["text"], "asked": asked, "identity": identity, "lookup": lookup}
+        begun: Update = {
+            "run": run,
+            "asked_at": asked_at,
+            "question": asked["text"],
+            "asked": asked,
+            "identity": identity,
+            "lookup": lookup,
+        }
         spoken = not messages or messages[-1].type != "human" or messages[-1].text.strip() != asked["text"]
         said: list[AnyMessage] = [HumanMessage(asked["text"])] if spoken else []
         if kept is None:
             return {**_cleared(charges), **begun, "messages": said}
-        return {**_cleared(charges), **begun, **_served(kept, charges), "messages": [*said, AIMessage(kept["answer"])]}
+        served = _served(kept, charges)
+        await self.books.question(_settled(run, asked, lookup, served))
+        took = round((time.time() - asked_at) * 1000, 2)
+        return {
+            **_cleared(charges),
+            **begun,
+            **served,
+            "first_token_ms": took,
+            "messages": [*said, AIMessage(kept["answer"])],
+        }
 
     async def _lookup(
         self, identity: Identity, asked: Asked, run: str, charges: list[Charge]
@@ -99,7 +120,8 @@ class CheckCache:
 
         async def embed(text: str) -> Vector:
             vector = await self.embedder.query(text)
-            charges.append(self.books.embedding(key=f"{run}:check_cache:embedding", model=self.embedder.name, text=text))
+            key = f"{run}:check_cache:embedding"
+            charges.append(self.books.embedding(key=key, box="check_cache", model=self.embedder.name, text=text))
             return vector
 
         async def current_versions(ids: Collection[str]) -> dict[str, str]:
@@ -118,7 +140,7 @@ class CheckCache:
         return {
             "tenant": asked["tenant"],
             "answer_language": asked["answer_language"],
-            "prompt_version": PROMPT_VERSION,
+            "prompt_version": _form(knobs.response_schema),
             "model_policy": f"{self.answerer.policy}; tier={knobs.tier}; loss={knobs.max_quality_loss:g}",
             "conversation": conversation_key(asked["history"]),
         }
@@ -139,6 +161,7 @@ def _cleared(charges: list[Charge]) -> Update:
         "error": "",
         "cost_usd": None,
         "baseline_cost_usd": None,
+        "first_token_ms": None,
     }
 
 
@@ -150,6 +173,26 @@ def _served(kept: CachedAnswer, charges: list[Charge]) -> Update:
         "cost_usd": total_text(charges),
         "baseline_cost_usd": kept["baseline_cost_usd"],
     }
+
+
+def _settled(run: str, asked: Asked, lookup: Lookup, served: Update) -> Settled:
+    return Settled(
+        run=run,
+        tenant=asked["tenant"],
+        outcome="hit_exact" if lookup["tier"] == "exact" else "hit_semantic",
+        verified=True,
+        escalated=False,
+        cost_usd=served["cost_usd"],
+        baseline_cost_usd=served["baseline_cost_usd"],
+        path=("check_cache",),
+    )
+
+
+def _form(schema: Mapping[str, object] | None) -> str:
+    """Return what prompt an answer was asked with: a structured one serves only the same structure."""
+    if schema is None:
+        return PROMPT_VERSION
+    return f"{PROMPT_VERSION}+{hashlib.sha256(json.dumps(schema, sort_keys=True).encode()).hexdigest()[:16]}"
 
 
 _OFF: Lookup = {

@@ -9,7 +9,8 @@ from groat.compression import Compressor, full
 from groat.embedding import Embedder
 from groat.knowledge import Knowledge
 from groat.tracing import names
-from groat.types import Asked, Passage, Route, Shortened, Tier, Verdict
+from groat.types import Asked, Passage, Route, Shortened, Verdict
+from groat.validation import tier_after
 from nodes import Knobs
 
 LOSS_SHARE = 2.0
@@ -47,7 +48,7 @@ class Compress:
         if "decompress" in steps:
             shortened = full(state["passages"], reason="an answer from the shortened context lacked support")
         else:
-            tier: Tier = "expensive" if "escalate" in steps else state["route"]["tier"]
+            tier = tier_after(state["route"]["tier"], steps)
             shortened = self.compressor.shorten(
                 state["asked"],
                 state["passages"],

@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 from groat.cache import AnswerCache
 from groat.embedding import Embedder
 from groat.tracing import names
-from groat.types import Asked, Attempt, DocumentVersion, Identity, Passage, Route, Shortened, Source
+from groat.types import Asked, Attempt, DocumentVersion, Identity, Passage, Route, Shortened, Source, Verdict
 from nodes import Knobs
 
 
@@ -22,6 +22,7 @@ class Needs(TypedDict):
     passages: list[Passage]
     shortened: Shortened | None
     attempts: list[Attempt]
+    verdicts: list[Verdict]
     answer: str
     sources: list[Source]
     baseline_cost_usd: str | None
@@ -43,7 +44,8 @@ class Remember:
     async def __call__(self, state: Needs, runtime: Runtime[Knobs]) -> Update:
         """Offer the answer to the cache, which may refuse it."""
         kept = False
-        if runtime.context.use_cache and not state["route"].get("budget_bound"):
+        degraded = state["route"].get("budget_bound") or any(verdict["step"] == "degrade" for verdict in state["verdicts"])
+        if runtime.context.use_cache and not degraded:
             shortened = state["shortened"]
             kept = await self.answers.remember(
                 state["identity"],

@@ -6,7 +6,7 @@ from langgraph.runtime import Runtime
 from typing_extensions import TypedDict
 
 from groat.answering import ASSUMED_OUTPUT
-from groat.costs import Books
+from groat.costs import Books, Budgets
 from groat.embedding import Embedder
 from groat.routing import Evidence, Router
 from groat.text import count_tokens
@@ -42,6 +42,7 @@ class RouteQuestion:
     router: Router
     embedder: Embedder
     books: Books
+    budgets: Budgets
 
     async def __call__(self, state: Needs, runtime: Runtime[Knobs]) -> Update:
         """Return the route; the vector of the question is the one that the cache and retrieval used."""
@@ -55,17 +56,26 @@ class RouteQuestion:
             tier=knobs.tier,
             max_quality_loss=knobs.max_quality_loss,
         )
-        if route["tier"] == "expensive" and knobs.tier == "auto" and self._too_dear(state["passages"], knobs):
+        if (
+            route["tier"] == "expensive"
+            and knobs.tier == "auto"
+            and (self._too_dear(state["passages"], knobs) or await self._spent(asked["tenant"]))
+        ):
             reasons = [*route["reasons"], "the budget does not reach the expensive model"]
             route = {**route, "tier": "cheap", "reasons": reasons, "budget_bound": True}
         charges: list[Charge] = []
         failed = None
         if not any(charge["kind"] == "embedding" for charge in state["charges"]):
             key = f"{state['run']}:route:embedding"
-            charges = [self.books.embedding(key=key, model=self.embedder.name, text=asked["search_text"])]
+            charges = [self.books.embedding(key=key, box="route", model=self.embedder.name, text=asked["search_text"])]
             failed = await self.books.record(charges, run=state["run"], tenant=asked["tenant"])
         runtime.stream_writer({names.EVENT: names.ROUTED, **route, "ledger_failed": failed})
         return {"route": route, "charges": charges, "path": ["route"]}
+
+    async def _spent(self, tenant: str) -> bool:
+        """Tell whether a budget of the day leaves the cheap model only."""
+        standing = await self.budgets.standing(tenant)
+        return standing.over and standing.policy == "degrade"
 
     def _too_dear(self, passages: list[Passage], knobs: Knobs) -> bool:
         if knobs.max_cost_usd is None:

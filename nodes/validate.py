@@ -1,5 +1,6 @@
 """Check the newest attempt and say what follows; settle the answer when nothing more follows."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -7,18 +8,49 @@ from langchain_core.messages import AIMessage, AnyMessage
 from langgraph.runtime import Runtime
 from typing_extensions import TypedDict
 
-from groat.answering import build_prompt, prompt_tokens, settle
-from groat.costs import Books, total_text
+from groat.answering import (
+    Adviser,
+    Answerer,
+    Settled,
+    Wanted,
+    adviser_prompt,
+    ask_adviser,
+    build_prompt,
+    mark_of,
+    prompt_tokens,
+    settle,
+)
+from groat.costs import Books, Budgets, Purse, QuestionOutcome, total_text
+from groat.costs import Settled as Closed
 from groat.text import count_tokens
 from groat.tracing import names
-from groat.types import BOUNDS, Asked, Attempt, Bounds, Charge, Passage, Route, Shortened, Source, Verdict
-from groat.validation import check_answer, decide
-from nodes import Knobs
+from groat.types import (
+    BOUNDS,
+    Acceptance,
+    Asked,
+    Attempt,
+    Bounds,
+    Charge,
+    Check,
+    Opinion,
+    Passage,
+    Route,
+    Shortened,
+    Source,
+    Verdict,
+)
+from groat.validation import AcceptanceModel, agreement, check_answer, decide, evidence_of, worth
+from nodes import Knobs, paid_terms
+
+LIKELIER_WORSE = 0.5
+"""Below this ``p_ok`` the expensive answer is likelier better than not, and the cheap one goes up whatever was promised."""
 
 
 class Needs(TypedDict):
     """What this box reads."""
 
+    run: str
+    asked_at: float
     asked: Asked
     route: Route
     passages: list[Passage]
@@ -29,9 +61,10 @@ class Needs(TypedDict):
 
 
 class Update(TypedDict, total=False):
-    """What this box writes; all but verdicts and path only when the answer is settled."""
+    """What this box writes; all but verdicts, charges and path only when the answer is settled."""
 
     verdicts: list[Verdict]
+    charges: list[Charge]
     path: list[str]
     answer: str
     verified: bool
@@ -39,6 +72,7 @@ class Update(TypedDict, total=False):
     error: str
     cost_usd: str | None
     baseline_cost_usd: str | None
+    first_token_ms: float | None
     messages: list[AnyMessage]
 
 
@@ -47,37 +81,169 @@ class Validate:
     """The box ``validate``."""
 
     books: Books
+    budgets: Budgets
+    answerer: Answerer
+    acceptance: AcceptanceModel | None
+    """Judges cheap answers that passed their checks; None leaves it to the checks."""
+    adviser: Adviser | None
+    """Asked for a second opinion when that is worth its price; None for nobody."""
 
     async def __call__(self, state: Needs, runtime: Runtime[Knobs]) -> Update:
         """Return the verdict, and with "accept" or "exhausted" the settled answer."""
-        asked, attempts, shortened = state["asked"], state["attempts"], state["shortened"]
-        kind = state["route"]["kind"]
+        knobs, attempts, shortened = runtime.context, state["attempts"], state["shortened"]
         given = shortened["passages"] if shortened else []
-        checks = check_answer(asked, attempts[-1], given, kind=kind)
-        # A caller who chose the cheap tier chose not to pay for the other one.
-        bounds: Bounds = {**BOUNDS, "escalations": 0} if runtime.context.tier == "cheap" else BOUNDS
+        checks = check_answer(state["asked"], attempts[-1], given, kind=state["route"]["kind"], schema=knobs.response_schema)
+        bounds = self._bounds(knobs, state["asked"]["tenant"])
+        acceptance, charges = None, list[Charge]()
+        if self._may_go_up(state, checks, bounds):
+            acceptance, charges = await self._sureness(state, checks, runtime)
         verdict = decide(
             checks,
             attempts,
             state["verdicts"],
             shortened=shortened is not None and shortened["tokens_after"] < shortened["tokens_before"],
             bounds=bounds,
+            acceptance=acceptance,
         )
-        runtime.stream_writer({names.EVENT: names.JUDGED, **verdict})
-        update: Update = {"verdicts": [verdict], "path": ["validate"]}
-        if verdict["step"] not in {"accept", "exhausted"}:
-            return update
-        settled = settle(asked, attempts, [*state["verdicts"], verdict], state["passages"])
-        said: list[AnyMessage] = [AIMessage(settled.answer)] if settled.answer else []
+        runtime.stream_writer({names.EVENT: names.JUDGED, **_shown(verdict)})
+        update: Update = {"verdicts": [verdict], "charges": charges, "path": ["validate"]}
+        settled = None
+        if verdict["step"] in {"accept", "exhausted"}:
+            settled = settle(
+                state["asked"],
+                attempts,
+                [*state["verdicts"], verdict],
+                state["passages"],
+                structured=knobs.response_schema is not None,
+            )
+            update = {**update, **await self._close(state, verdict, settled, charges)}
+        newest = len(attempts) - 1
+        if knobs.stream == "live" and attempts[newest]["text"] and (settled is None or settled.attempt != newest):
+            runtime.stream_writer({names.EVENT: names.REPLACED, "attempt": newest, "reason": verdict["reason"]})
+        return update
+
+    def _bounds(self, knobs: Knobs, tenant: str) -> Bounds:
+        may_degrade = knobs.tier == "auto" and self.budgets.degrades(tenant)
+        bounds: Bounds = {**BOUNDS, "degradations": BOUNDS["degradations"] if may_degrade else 0}
+        # A caller who chose the cheap tier chose not to pay for the other one.
+        return {**bounds, "escalations": 0} if knobs.tier == "cheap" else bounds
+
+    def _may_go_up(self, state: Needs, checks: Sequence[Check], bounds: Bounds) -> bool:
+        """Tell whether it matters how sure one is: of a cheap answer that nothing was found wrong with."""
+        passed = all(check["passed"] for check in checks) and not state["attempts"][-1]["abstained"]
+        cheap = state["attempts"][-1]["tier"] == "cheap" and state["route"]["kind"] == "knowledge"
+        barred = bounds["escalations"] == 0 or state["route"].get("budget_bound", False)
+        return passed and cheap and not barred and all(verdict["step"] != "degrade" for verdict in state["verdicts"])
+
+    async def _sureness(
+        self, state: Needs, checks: Sequence[Check], runtime: Runtime[Knobs]
+    ) -> tuple[Acceptance | None, list[Charge]]:
+        """Return how sure one may be of the answer, and what finding out cost."""
+        if self.acceptance is None:
+            return None, []
+        loss = runtime.context.max_quality_loss
+        sure = self._estimate(self.acceptance, state, checks, loss, None)
+        if self.adviser is None or sure["threshold"] is None or sure["p_ok"] >= sure["threshold"]:
+            return sure, []
+        passages = state["shortened"]["passages"] if state["shortened"] else []
+        chance = self.acceptance.chance(sure["p_ok"], sure["threshold"], grounded=bool(passages))
+        wanted = Wanted(
+            box="validate",
+            tier="cheap",
+            kind="knowledge",
+            passages=passages,
+            level=state["attempts"][-1]["level"],
+            schema=runtime.context.response_schema,
+        )
+        if not self._worth(self.adviser, state, wanted, sure["p_ok"], chance):
+            return sure, []
+        opinion, charges = await self._ask(self.adviser, state, wanted, runtime)
+        return (sure if opinion is None else self._estimate(self.acceptance, state, checks, loss, opinion)), charges
+
+    def _estimate(
+        self, model: AcceptanceModel, state: Needs, checks: Sequence[Check], loss: float, opinion: Opinion | None
+    ) -> Acceptance:
+        passages = state["shortened"]["passages"] if state["shortened"] else []
+        evidence = evidence_of(
+            checks,
+            asked=state["asked"],
+            attempt=state["attempts"][-1],
+            route_p=state["route"]["p_cheap_ok"],
+            opinion=opinion,
+            passages=passages,
+        )
+        p_ok, threshold = model.judge(evidence, grounded=bool(passages), max_quality_loss=loss)
+        covered = _covered(state["route"])
         return {
-            **update,
+            "p_ok": round(p_ok, 4),
+            "threshold": min(threshold or LIKELIER_WORSE, LIKELIER_WORSE) if covered else threshold,
+            "promise": "router" if covered else "evidence",
+            "evidence": {name: round(value, 4) for name, value in evidence.items()},
+            "opinion": opinion,
+            "artifact": model.version,
+        }
+
+    def _worth(self, adviser: Adviser, state: Needs, wanted: Wanted, p_now: float, chance: float) -> bool:
+        """Tell whether an opinion may save more than it costs."""
+        answer = state["attempts"][-1]["text"]
+        given = prompt_tokens(adviser_prompt(adviser, state["asked"], wanted, answer))
+        told = count_tokens(answer) if adviser.role == "answer" else 1
+        spared = self.books.worst_case(given, count_tokens(answer), self.answerer.endpoints["expensive"].priced_as)
+        price = self.books.worst_case(given, told, adviser.endpoint.priced_as)
+        return worth(p_now, None if price is None else float(price), None if spared is None else float(spared), chance=chance)
+
+    async def _ask(
+        self, adviser: Adviser, state: Needs, wanted: Wanted, runtime: Runtime[Knobs]
+    ) -> tuple[Opinion | None, list[Charge]]:
+        """Return the opinion, None when there is none to be had, and what it cost."""
+        purse = Purse(
+            self.books,
+            self.budgets,
+            run=state["run"],
+            tenant=state["asked"]["tenant"],
+            box="validate",
+            tier="cheap",
+            spent=state["charges"],
+            max_cost_usd=runtime.context.max_cost_usd,
+            purpose="judge" if adviser.role == "judge" else "second_opinion",
+        )
+        key = f"{state['run']}:validate:{len(state['attempts'])}"
+        deadline_s = runtime.context.deadline_s
+        terms = paid_terms(key, adviser.endpoint, purse, asked_at=state["asked_at"], deadline_s=deadline_s)
+        first = state["attempts"][-1]["text"]
+        said = await ask_adviser(self.answerer, adviser, state["asked"], wanted, terms, answer=first)
+        agreed = agreement(first, said["text"], language=state["asked"]["answer_language"])
+        if adviser.role == "judge":
+            mark = mark_of(said["text"])
+            return (None if mark is None else {"model": said["model"], "text": said["text"], "agreement": mark}), purse.charges
+        if "failure" in said or said["abstained"]:
+            return None, purse.charges
+        return {"model": said["model"], "text": said["text"], "agreement": round(agreed, 4)}, purse.charges
+
+    async def _close(self, state: Needs, verdict: Verdict, settled: Settled, charges: Sequence[Charge]) -> Update:
+        """Return what the question came to, and write it into the ledger."""
+        cost = total_text([*state["charges"], *charges])
+        baseline = self._baseline(state["asked"], state["passages"], settled.answer)
+        await self.books.question(
+            Closed(
+                run=state["run"],
+                tenant=state["asked"]["tenant"],
+                outcome=_outcome(state["attempts"], verdict, settled),
+                verified=settled.verified,
+                escalated=any(earlier["step"] == "escalate" for earlier in state["verdicts"]),
+                cost_usd=cost,
+                baseline_cost_usd=baseline,
+            )
+        )
+        return {
             "answer": settled.answer,
             "verified": settled.verified,
             "sources": settled.sources,
             "error": settled.error,
-            "cost_usd": total_text(state["charges"]),
-            "baseline_cost_usd": self._baseline(asked, state["passages"], settled.answer),
-            "messages": said,
+            "cost_usd": cost,
+            "baseline_cost_usd": baseline,
+            "first_token_ms": _first_token(state["attempts"], state["asked_at"]),
+            "messages": _said(state["attempts"], settled),
         }
 
     def _baseline(self, asked: Asked, passages: Sequence[Passage], answer: str) -> str | None:
@@ -86,3 +252,37 @@ class Validate:
             output_tokens=count_tokens(answer),
         )
         return None if cost is None else f"{cost:f}"
+
+
+def _covered(route: Route) -> bool:
+    """Tell whether the router chose the cheap model under its own promise, and not because it had to."""
+    p_ok, least = route["p_cheap_ok"], route["threshold"]
+    return p_ok is not None and least is not None and p_ok >= least
+
+
+def _shown(verdict: Verdict) -> Verdict:
+    """Return the verdict without what a model wrote, which may hold users' text."""
+    acceptance = verdict.get("acceptance")
+    if acceptance is None or acceptance["opinion"] is None:
+        return verdict
+    return {**verdict, "acceptance": {**acceptance, "opinion": {**acceptance["opinion"], "text": ""}}}
+
+
+def _outcome(attempts: Sequence[Attempt], verdict: Verdict, settled: Settled) -> QuestionOutcome:
+    if verdict["step"] == "accept":
+        return attempts[-1]["tier"]
+    return "unverified" if settled.answer else "failed"
+
+
+def _first_token(attempts: Sequence[Attempt], asked_at: float) -> float:
+    """Return when the user could read something: with the first streamed token, or now."""
+    streamed = [one["begun_ms"] + one["first_token_ms"] for one in attempts if one["first_token_ms"] is not None]
+    return round(min(streamed, default=(time.time() - asked_at) * 1000), 2)
+
+
+def _said(attempts: Sequence[Attempt], settled: Settled) -> list[AnyMessage]:
+    if not settled.answer:
+        return []
+    # Under the id that its tokens had on LangGraph's stream, it is not streamed twice.
+    said = None if settled.attempt is None else attempts[settled.attempt].get("message_id")
+    return [AIMessage(settled.answer, id=said or None)]

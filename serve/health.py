@@ -10,8 +10,9 @@ from typing import Literal
 
 from typing_extensions import TypedDict
 
-from groat.answering import build_prompt
-from groat.costs import LOCAL
+from groat.answering import Limits, Sent, Watch, build_prompt
+from groat.answering.limits_redis import RedisLimiter
+from groat.costs import LOCAL, Purse
 from groat.errors import GroatError
 from groat.types import Asked, Tier
 from serve.application import Application
@@ -37,6 +38,8 @@ async def examine(app: Application) -> list[Part]:
         ("router", lambda: _router(app)),
         ("cheap model", lambda: _model(app, "cheap")),
         ("expensive model", lambda: _model(app, "expensive")),
+        ("limits", lambda: _limits(app)),
+        ("budgets", lambda: _budgets(app)),
         ("prices", lambda: _prices(app)),
         ("Studio", _studio),
     ]
@@ -122,13 +125,48 @@ async def _model(app: Application, tier: Tier) -> Part:
         "history": [],
         "tenant": "default",
     }
-    reply = await app.services.answerer.answer(build_prompt(asked, [], kind="small_talk"), tier=tier)
     run = f"doctor-{time.time_ns()}"
-    charge = app.services.books.chat(
-        key=f"{run}:{tier}", model=endpoint.name, priced_as=endpoint.priced_as, tier=tier, usage=reply.usage
+    purse = Purse(
+        app.services.books,
+        app.services.budgets,
+        run=run,
+        tenant="default",
+        box="answer_cheap" if tier == "cheap" else "answer_expensive",
+        tier=tier,
+        spent=[],
+        max_cost_usd=None,
     )
-    await app.services.books.record([charge], run=run, tenant="default")
-    return {"part": name, "state": "ok", "says": f"{endpoint.name} answered in {reply.latency_ms:.0f} ms"}
+
+    async def record(sent: Sent) -> None:
+        model = sent.endpoint
+        key = f"{run}:{tier}:{sent.number}"
+        await purse.pay(key, model=model.name, priced_as=model.priced_as, usage=sent.usage, outcome=sent.outcome)
+
+    prompt = build_prompt(asked, [], kind="small_talk")
+    reply, chosen = await app.services.answerer.answer(prompt, tier=tier, watch=Watch(record=record))
+    return {"part": name, "state": "ok", "says": f"{chosen.name} answered in {reply.latency_ms:.0f} ms"}
+
+
+async def _limits(app: Application) -> Part:
+    settings = app.settings
+    if not settings.redis_url:
+        return {"part": "limits", "state": "ok", "says": "each process counts for itself; GROAT_REDIS_URL counts all together"}
+    limiter, lease = RedisLimiter(settings.redis_url), f"doctor-{time.time_ns()}"
+    try:
+        await limiter.take("doctor", Limits(window_s=1.0), 0, lease)
+        await limiter.end("doctor", Limits(window_s=1.0), lease, 0)
+    finally:
+        await limiter.aclose()
+    return {"part": "limits", "state": "ok", "says": "all processes count together in Redis"}
+
+
+async def _budgets(app: Application) -> Part:
+    settings = app.settings
+    standing = await app.services.budgets.standing("default")
+    if standing.limit is None:
+        return {"part": "budgets", "state": "ok", "says": "none is set for the tenant 'default'"}
+    says = f"${standing.spent or 0:f} of ${standing.limit:f} are spent today; when it is spent: {settings.budget_policy}"
+    return {"part": "budgets", "state": "note" if standing.over else "ok", "says": says}
 
 
 async def _prices(app: Application) -> Part:

@@ -197,7 +197,10 @@ def attempt(text: str, *, tier: Tier = "cheap", abstained: bool = False, repaire
         "text": text,
         "abstained": abstained,
         "finish_reason": "stop",
+        "begun_ms": 0.0,
         "latency_ms": 1.0,
+        "first_token_ms": None,
+        "calls": [],
         "level": "full",
         "repaired": repaired,
     }

@@ -185,7 +185,9 @@ def test_a_model_that_cannot_be_reached(groat: Groat, tmp_path: Path, monkeypatc
     monkeypatch.setenv("OPENAI_BASE_URL", address)
     said = groat("ask", "How long?", "--json", "-")
     assert said.code == 1
-    assert said.err == ("groat: the expensive model 'gpt-5.2' cannot be reached; check the network and the base URL\n")
+    assert said.err == (
+        "groat: the expensive model 'gpt-5.2' cannot be reached, or broke off; check the network and the base URL\n"
+    )
     report = json.loads(said.out)
     assert (report["answer"], report["verified"], report["cost_usd"]) == ("", False, 0)
     with sqlite3.connect(tmp_path / "data" / "cache.sqlite") as cache:

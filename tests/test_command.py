@@ -15,7 +15,8 @@ from tests.model_server import Says, serve_model
 ROOT = Path(__file__).resolve().parent.parent
 QUESTION = "怎么修改密码?"
 FIELDS = {
-    "answer", "verified", "error", "path", "sources", "cost_usd", "baseline_cost_usd", "latency_ms", "decisions", "trace_id"
+    "answer", "verified", "error", "path", "sources", "cost_usd", "baseline_cost_usd", "latency_ms", "first_token_ms",
+    "decisions", "trace_id"
 }  # fmt: skip
 
 

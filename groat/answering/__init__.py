@@ -1,21 +1,42 @@
 """The way to the models: prompts, the one seam to chat models, the offline answerer."""
 
-from groat.answering.attempts import ASSUMED_OUTPUT, Tried, try_answer
-from groat.answering.chat import Answerer, Endpoint, Reply, prompt_tokens
+from groat.answering.attempts import Terms, Wanted, try_answer
+from groat.answering.breaker import Breakers
+from groat.answering.chat import Answerer, Patience
+from groat.answering.endpoint import Endpoint, Reply, Sent
+from groat.answering.limits import Gate, Limiter, Limits, ProcessLimiter
+from groat.answering.opinions import Adviser, adviser_prompt, ask_adviser, mark_of
 from groat.answering.prompts import NO_ANSWER, PROMPT_VERSION, Repair, build_prompt, no_answer_text
+from groat.answering.runner import ASSUMED_OUTPUT, Watch
 from groat.answering.settle import Settled, settle
+from groat.answering.usage import prompt_tokens
+from groat.answering.wire import Wish
 
 __all__ = [
     "ASSUMED_OUTPUT",
     "NO_ANSWER",
     "PROMPT_VERSION",
+    "Adviser",
     "Answerer",
+    "Breakers",
     "Endpoint",
+    "Gate",
+    "Limiter",
+    "Limits",
+    "Patience",
+    "ProcessLimiter",
     "Repair",
     "Reply",
+    "Sent",
     "Settled",
-    "Tried",
+    "Terms",
+    "Wanted",
+    "Watch",
+    "Wish",
+    "adviser_prompt",
+    "ask_adviser",
     "build_prompt",
+    "mark_of",
     "no_answer_text",
     "prompt_tokens",
     "settle",

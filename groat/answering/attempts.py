@@ -1,84 +1,198 @@
-"""One try at an answer: prompt, budget, call, record."""
+"""One try at an answer: prompt, budget, requests, record."""
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from groat.answering.chat import Answerer, prompt_tokens
-from groat.answering.prompts import NO_ANSWER, Repair, build_prompt
-from groat.errors import ModelError
-from groat.types import Asked, Attempt, Box, Passage, QuestionKind, Tier, Usage
+from langchain_core.messages import BaseMessage
 
-ASSUMED_OUTPUT = 150
-"""Tokens of an answer that a budget must reach before the call is made: three times the longest right answer of the help
-centre (45), since models say more than they are asked for."""
+from groat.answering.chat import Answerer
+from groat.answering.endpoint import Endpoint, Reply, Sent
+from groat.answering.prompts import NO_ANSWER, Repair, build_prompt
+from groat.answering.runner import ASSUMED_OUTPUT, Watch
+from groat.answering.usage import prompt_tokens
+from groat.answering.wire import Wish
+from groat.errors import ModelError
+from groat.text import unfenced
+from groat.types import Asked, Attempt, Box, Call, Passage, QuestionKind, Tier
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tried:
-    """An attempt with the tokens that it used."""
+class Terms:
+    """What one try may take, and who is told of it."""
 
-    attempt: Attempt
-    usage: Usage | None
-    """None when no call was made: then there is nothing to charge."""
+    key: str
+    """Begins the key of every request's charge; the same at a re-execution."""
+    asked_at: float
+    """When the question came, in seconds since 1970."""
+    deadline: float
+    """Until when it must be answered, in seconds since 1970."""
+    affordable: Callable[[int], int | None]
+    """Tells from the tokens of the prompt how many tokens of answer the budget of the question still pays; None: any number.
+    With fewer than ``ASSUMED_OUTPUT`` nothing is sent; otherwise the model is held to that number."""
+    permit: Callable[[str, Endpoint, int, int], Awaitable[None]]
+    """Asked before each request: its key, who is asked, tokens of the prompt, most tokens of the answer (assumed where no
+    number is set). Raises ModelError to forbid it."""
+    record: Callable[[str, Sent], Awaitable[None]]
+    """Told of each request when it is over, with its key."""
+    on_token: Callable[[str], None] | None = None
+    """Gets the answer piece by piece, before it is validated; None: not streamed."""
+    on_retract: Callable[[], None] | None = None
+    """Told that the pieces passed on so far belong to a reply that broke off."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What the try must produce."""
+
+    box: Box
+    """The box that asks, for the record."""
+    tier: Tier
+    kind: QuestionKind
+    passages: Sequence[Passage]
+    """The context; empty for small talk and translations."""
+    level: Literal["none", "cheap", "expensive", "full"]
+    """How the context was made, for the record."""
+    repair: Repair | None = None
+    """What was wrong with the answer before; None at a first try."""
+    schema: Mapping[str, object] | None = None
+    """JSON Schema that the answer must fit; None for prose."""
 
 
 async def try_answer(
     answerer: Answerer,
     asked: Asked,
+    wanted: Wanted,
+    terms: Terms,
     *,
-    box: Box,
-    tier: Tier,
-    kind: QuestionKind,
-    passages: Sequence[Passage],
-    level: Literal["none", "cheap", "expensive", "full"],
-    repair: Repair | None,
-    affordable: Callable[[int], int | None],
-) -> Tried:
-    """Return one try. A failed call is an attempt too, with its failure and what its prompt held; nothing is raised for it.
+    prompt: Sequence[BaseMessage] | None = None,
+    endpoints: Sequence[Endpoint] = (),
+) -> Attempt:
+    """Return one try. A failed one is an attempt too, with its failure and all its requests; nothing is raised for it.
 
     Args:
-        answerer: the seam to the models.
+        answerer: the seam.
         asked: the question.
-        box: the box that asks, for the record.
-        tier: which model.
-        kind: what the question asks for.
-        passages: the context; empty for small talk and translations.
-        level: how the context was made, for the record.
-        repair: what was wrong with the answer before, None at a first try.
-        affordable: tells from the tokens of the prompt how many tokens of answer the budget still pays; None: any number.
-            With fewer than ``ASSUMED_OUTPUT`` no call is made; otherwise the model is held to that number.
+        wanted: what the try must produce.
+        terms: what it may take.
+        prompt: sent in place of the prompt for this question.
+        endpoints: asked in place of the tier's own.
     """
-    prompt = build_prompt(asked, passages, kind=kind, repair=repair)
-    attempt: Attempt = {
-        "box": box,
-        "tier": tier,
-        "model": answerer.endpoints[tier].name,
+    if prompt is None:
+        prompt = build_prompt(asked, wanted.passages, kind=wanted.kind, repair=wanted.repair, schema=wanted.schema)
+    tokens = prompt_tokens(prompt)
+    listening = _Listening(terms)
+    attempt = _nothing_yet(answerer, wanted, terms.asked_at, listening.calls)
+    most = terms.affordable(tokens)
+    if most is not None and most < ASSUMED_OUTPUT:
+        message = f"the budget of this question does not reach a call of the {wanted.tier} model; raise max_cost_usd"
+        return {**attempt, "failure": "budget", "message": message}
+    try:
+        reply, endpoint = await answerer.answer(
+            prompt,
+            tier=wanted.tier,
+            wish=Wish(
+                max_output=most,
+                schema=wanted.schema,
+                on_token=None if terms.on_token is None else listening.hear,
+            ),
+            deadline=terms.deadline,
+            watch=listening.watch(tokens, most or ASSUMED_OUTPUT),
+            endpoints=endpoints,
+        )
+    except ModelError as error:
+        return {
+            **attempt, "latency_ms": listening.elapsed_ms, "failure": error.failure, "message": str(error)
+        }  # fmt: skip
+    said = _answered({**attempt, "model": endpoint.name, "latency_ms": listening.elapsed_ms}, reply, listening.first_token_ms)
+    return said if wanted.schema is None else {**said, "text": unfenced(said["text"])}
+
+
+def _nothing_yet(answerer: Answerer, wanted: Wanted, asked_at: float, calls: list[Call]) -> Attempt:
+    return {
+        "box": wanted.box,
+        "tier": wanted.tier,
+        "model": answerer.endpoints[wanted.tier].name,
         "text": "",
         "abstained": False,
         "finish_reason": "",
+        "begun_ms": round((time.time() - asked_at) * 1000, 2),
         "latency_ms": 0.0,
-        "level": level,
-        "repaired": repair is not None,
+        "first_token_ms": None,
+        "calls": calls,
+        "level": wanted.level,
+        "repaired": wanted.repair is not None,
     }
-    most = affordable(prompt_tokens(prompt))
-    if most is not None and most < ASSUMED_OUTPUT:
-        message = f"the budget of this question does not reach a call of the {tier} model; raise max_cost_usd"
-        return Tried(attempt={**attempt, "failure": "budget", "message": message}, usage=None)
-    try:
-        reply = await answerer.answer(prompt, tier=tier, max_output=most)
-    except ModelError as error:
-        # Providers bill nothing for a refused or unreached call; the row with zero tokens keeps the try visible.
-        nothing: Usage = {"input": 0, "output": 0, "cache_read": 0, "cache_write": 0, "reasoning": 0, "estimated": True}
-        return Tried(attempt={**attempt, "failure": error.failure, "message": str(error)}, usage=nothing)
-    abstained = reply.text.strip().strip(".。 ").casefold() == NO_ANSWER
-    return Tried(
-        attempt={
-            **attempt,
-            "text": reply.text,
-            "abstained": abstained,
-            "finish_reason": reply.finish_reason,
-            "latency_ms": round(reply.latency_ms, 2),
-        },
-        usage=reply.usage,
-    )
+
+
+def _answered(attempt: Attempt, reply: Reply, first_token_ms: float | None) -> Attempt:
+    said: Attempt = {
+        **attempt,
+        "text": reply.text,
+        "abstained": reply.text.strip().strip(".。 ").casefold() == NO_ANSWER,
+        "finish_reason": reply.finish_reason,
+        "first_token_ms": first_token_ms,
+        "message_id": reply.message_id,
+    }
+    if reply.refused:
+        said["refused"] = True
+    if reply.log_probability is not None:
+        said["log_probability"] = round(reply.log_probability, 4)
+    return said
+
+
+class _Listening:
+    """Writes down what happens during one try."""
+
+    def __init__(self, terms: Terms) -> None:
+        self.calls: list[Call] = []
+        self._terms = terms
+        self._begun = time.perf_counter()
+        self._first: float | None = None
+
+    @property
+    def elapsed_ms(self) -> float:
+        return round((time.perf_counter() - self._begun) * 1000, 2)
+
+    @property
+    def first_token_ms(self) -> float | None:
+        return None if self._first is None else round((self._first - self._begun) * 1000, 2)
+
+    def hear(self, piece: str) -> None:
+        assert self._terms.on_token is not None  # else nobody streams
+        if self._first is None:
+            self._first = time.perf_counter()
+        self._terms.on_token(piece)
+
+    def watch(self, tokens: int, most: int) -> Watch:
+        """Return what the seam asks and tells."""
+
+        async def permit(number: int, endpoint: Endpoint) -> None:
+            await self._terms.permit(f"{self._terms.key}:{number}", endpoint, tokens, most)
+
+        async def record(sent: Sent) -> None:
+            key = f"{self._terms.key}:{sent.number}"
+            self.calls.append(_call(key, sent))
+            self.calls.sort(key=lambda call: int(call["key"].rpartition(":")[2]))
+            await self._terms.record(key, sent)
+
+        def retract() -> None:
+            self._first = None
+            if self._terms.on_retract is not None:
+                self._terms.on_retract()
+
+        return Watch(permit=permit, record=record, retract=retract)
+
+
+def _call(key: str, sent: Sent) -> Call:
+    return {
+        "key": key,
+        "model": sent.endpoint.name,
+        "outcome": sent.outcome,
+        "status": None if sent.error is None else sent.error.status,
+        "waited_ms": round(sent.waited_ms, 2),
+        "latency_ms": round(sent.latency_ms, 2),
+        "first_token_ms": None if sent.first_token_ms is None else round(sent.first_token_ms, 2),
+        "hedge": sent.hedge,
+    }

@@ -1,149 +1,188 @@
-"""The one seam to chat models: every call goes through here, is timed, counted and, when it fails, explained."""
+"""The one seam to chat models: every call goes through here, is timed, counted and, when it fails, retried or explained."""
 
-import time
+import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
-from langchain_core.exceptions import (
-    ModelAPIError,
-    ModelAuthenticationError,
-    ModelConnectionError,
-    ModelInvalidRequestError,
-    ModelRateLimitError,
-    ModelTimeoutError,
-)
-from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage
+import tenacity
+from langchain_core.messages import BaseMessage
 
-from groat.errors import Failure, ModelError
-from groat.text import count_tokens
-from groat.types import Tier, Usage
+from groat.answering.breaker import Breakers
+from groat.answering.endpoint import Endpoint, Reply
+from groat.answering.failures import PASSING
+from groat.answering.limits import Gate, ProcessLimiter
+from groat.answering.runner import Runner, Task, Watch
+from groat.answering.usage import prompt_tokens
+from groat.answering.wire import Wish
+from groat.errors import ModelError
+from groat.types import Tier
 
 
 @dataclass(frozen=True, kw_only=True)
-class Endpoint:
-    """One model behind one address."""
+class Patience:
+    """How hard is tried before an endpoint is given up."""
 
-    model: BaseChatModel
-    """Its own retries must be off: hidden tries would not be billed."""
-    name: str
-    priced_as: str
-    """Model whose list price applies; a reference model for one that runs here."""
-    key_setting: str
-    """Name of the setting that holds its key, for the message when the key is refused."""
-    offline: bool = False
-    """It runs here, without a key, and its price is a reference model's."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reply:
-    """What came back from one call."""
-
-    text: str
-    usage: Usage
-    finish_reason: str
-    latency_ms: float
+    tries: int = 3
+    """Most requests to one endpoint for one answer, hedges apart."""
+    backoff_s: float = 0.5
+    """Mean of the first wait; each further one is twice as long, and every wait is drawn anew between 0 and twice its mean."""
+    backoff_max_s: float = 20.0
+    """Longest mean wait; and longest ``Retry-After`` that is waited for while another model of the tier is left to ask."""
+    hedge_after_s: float | None = None
+    """A second request is sent when the first shows nothing for so long; None: never."""
 
 
 class Answerer:
-    """Calls the model of a tier, once.
+    """Calls the model of a tier until it answers, or says in one error why it does not.
 
     Args:
         endpoints: the model of each tier.
+        fallbacks: models of a tier that are asked in turn when those before fail or are left alone.
+        patience: retries, back-off and hedging.
+        gate: rate limits.
+        breakers: circuit breakers.
     """
 
-    def __init__(self, endpoints: Mapping[Tier, Endpoint]) -> None:
+    def __init__(
+        self,
+        endpoints: Mapping[Tier, Endpoint],
+        *,
+        fallbacks: Mapping[Tier, Sequence[Endpoint]] | None = None,
+        patience: Patience | None = None,
+        gate: Gate | None = None,
+        breakers: Breakers | None = None,
+    ) -> None:
         """Keep the endpoints; nothing is called yet."""
         self.endpoints = dict(endpoints)
+        self.fallbacks = {tier: tuple(others) for tier, others in (fallbacks or {}).items()}
+        self.patience = patience or Patience()
+        self.gate = gate or Gate(ProcessLimiter())
+        self.breakers = breakers or Breakers()
 
     @property
     def policy(self) -> str:
         """Names of the models that may answer, cheap first: part of what a kept answer is kept under."""
-        return f"{self.endpoints['cheap'].name} > {self.endpoints['expensive'].name}"
+        return " > ".join("|".join(endpoint.name for endpoint in self.chain(tier)) for tier in ("cheap", "expensive"))
 
-    async def answer(self, prompt: Sequence[BaseMessage], *, tier: Tier, max_output: int | None = None) -> Reply:
-        """Send the prompt to the model of ``tier`` and return its reply.
+    def chain(self, tier: Tier) -> tuple[Endpoint, ...]:
+        """Return the endpoints of a tier in the order in which they are asked."""
+        return (self.endpoints[tier], *self.fallbacks.get(tier, ()))
+
+    async def answer(
+        self,
+        prompt: Sequence[BaseMessage],
+        *,
+        tier: Tier,
+        wish: Wish | None = None,
+        deadline: float = float("inf"),
+        watch: Watch | None = None,
+        endpoints: Sequence[Endpoint] = (),
+    ) -> tuple[Reply, Endpoint]:
+        """Return the reply to the prompt and the endpoint that gave it.
+
+        Refusals that may pass are tried again, with a jittered wait that honours ``Retry-After``; then the tier's next
+        endpoint is asked. Nothing lasts past the deadline.
 
         Args:
             prompt: the messages.
             tier: which model.
-            max_output: most tokens of the reply, reasoning included; None leaves it to the model. A reply that was cut has
-                the finish reason "length".
+            wish: length, form and streaming of the reply. One that was cut has the finish reason "length".
+            deadline: seconds since 1970.
+            watch: who is asked before every request, and told after it.
+            endpoints: asked in place of the tier's own.
 
         Raises:
-            ModelError: the call failed; the message says what to do. It holds no text of the prompt and no key.
+            ModelError: no endpoint answered; the message says what to do. It holds no text of the prompt and no key.
         """
-        endpoint = self.endpoints[tier]
-        begun = time.perf_counter()
-        try:
-            if max_output is None:
-                message = await endpoint.model.ainvoke(list(prompt))
-            else:
-                message = await endpoint.model.ainvoke(list(prompt), max_tokens=max_output)
-        except Exception as error:  # every provider has its own errors; all become one, and none is lost
-            raise _explained(error, endpoint, tier) from error
-        latency_ms = (time.perf_counter() - begun) * 1000
-        return Reply(
-            text=message.text.strip(),
-            usage=usage_of(message, prompt),
-            finish_reason=str(message.response_metadata.get("finish_reason") or "stop"),
-            latency_ms=latency_ms,
+        task = Task(
+            prompt=prompt,
+            tier=tier,
+            wish=wish or Wish(),
+            deadline=deadline,
+            watch=watch or Watch(),
+            tokens=prompt_tokens(prompt),
         )
+        chain = tuple(endpoints) or self.chain(tier)
+        failure: ModelError | None = None
+        for place, endpoint in enumerate(chain):
+            try:
+                return await self._persist(task, endpoint, chain[place + 1 :])
+            except ModelError as error:
+                # An endpoint that is left alone says less than what failed before it.
+                failure = error if failure is None or error.failure != "overloaded" else failure
+                if error.failure == "deadline":
+                    break
+        assert failure is not None  # a tier has at least one endpoint
+        raise failure
+
+    async def _persist(self, task: Task, endpoint: Endpoint, others: Sequence[Endpoint]) -> tuple[Reply, Endpoint]:
+        """Try one endpoint, a few times where that can help."""
+        jitter = tenacity.wait_random_exponential(multiplier=self.patience.backoff_s * 2, max=self.patience.backoff_max_s)
+
+        def wait(state: tenacity.RetryCallState) -> float:
+            # All who were told the same would come back at once: what they were told is spread too.
+            return _asked_to_wait(state) + jitter(state)
+
+        def stop(state: tenacity.RetryCallState) -> bool:
+            if others and _asked_to_wait(state) > self.patience.backoff_max_s:
+                return True
+            return state.attempt_number >= self.patience.tries or state.upcoming_sleep >= task.left_s
+
+        retrying = tenacity.AsyncRetrying(
+            retry=tenacity.retry_if_exception(lambda error: isinstance(error, ModelError) and error.failure in PASSING),
+            wait=wait,
+            stop=stop,
+            reraise=True,
+        )
+        return await retrying(self._round, task, endpoint, others)
+
+    async def _round(self, task: Task, endpoint: Endpoint, others: Sequence[Endpoint]) -> tuple[Reply, Endpoint]:
+        """Send one request, and a second one when the first is slow: the first to show something wins."""
+        first = Runner(task, endpoint, self.gate, self.breakers)
+        if self.patience.hedge_after_s is None:
+            return await first.run(), endpoint
+        running = [asyncio.create_task(first.run())]
+        try:
+            with suppress(TimeoutError):
+                await first.arriving.sent.wait()  # waiting for a rate limit is not being slow
+                await asyncio.wait_for(first.arriving.begun.wait(), self.patience.hedge_after_s)
+            if first.arriving.begun.is_set():
+                return await running[0], endpoint
+            second = Runner(task, others[0] if others else endpoint, self.gate, self.breakers, hedge=True)
+            running.append(asyncio.create_task(second.run()))
+            return await _winner((first, running[0]), (second, running[1]))
+        finally:
+            for task_ in running:
+                task_.cancel()
+            # What was cancelled is billed too: its record must be written before anybody adds up.
+            await asyncio.gather(*running, return_exceptions=True)
 
 
-def prompt_tokens(prompt: Sequence[BaseMessage]) -> int:
-    """Return the tokens of a prompt by OpenAI's published rule: the text, 3 for each message and 3 for the reply's start."""
-    return 3 + sum(count_tokens(message.text) + 3 for message in prompt)
+def _asked_to_wait(state: tenacity.RetryCallState) -> float:
+    """Return the seconds that the provider asked for, 0 when it did not."""
+    error = state.outcome.exception() if state.outcome else None
+    return (error.retry_after_s or 0.0) if isinstance(error, ModelError) else 0.0
 
 
-def usage_of(message: AIMessage, prompt: Sequence[BaseMessage]) -> Usage:
-    """Read the tokens that the endpoint reported, or count them here when it reported none (``estimated``)."""
-    reported = message.usage_metadata
-    if reported is None:
-        return {
-            "input": prompt_tokens(prompt),
-            "output": count_tokens(message.text),
-            "cache_read": 0,
-            "cache_write": 0,
-            "reasoning": 0,
-            "estimated": True,
-        }
-    inputs = reported.get("input_token_details", {})
-    outputs = reported.get("output_token_details", {})
-    return {
-        "input": reported["input_tokens"],
-        "output": reported["output_tokens"],
-        "cache_read": inputs.get("cache_read") or 0,
-        "cache_write": inputs.get("cache_creation") or 0,
-        "reasoning": outputs.get("reasoning") or 0,
-        "estimated": False,
-    }
+Racing = tuple[Runner, asyncio.Task[Reply]]
 
 
-def _explained(error: Exception, endpoint: Endpoint, tier: Tier) -> ModelError:
-    failure, advice = _advice(error, endpoint)
-    status = getattr(error, "status_code", None)
-    shown = f" (HTTP {status})" if isinstance(status, int) else ""
-    return ModelError(
-        f"the {tier} model {endpoint.name!r} {advice}{shown}",
-        failure=failure,
-        status=status if isinstance(status, int) else None,
-    )
-
-
-def _advice(error: Exception, endpoint: Endpoint) -> tuple[Failure, str]:
-    match error:
-        case ModelAuthenticationError():
-            return "auth", f"refused the key; check {endpoint.key_setting}"
-        case ModelRateLimitError():
-            return "rate_limit", "is over its rate limit or quota; wait, or raise the limit at the provider"
-        case ModelTimeoutError() | TimeoutError():
-            return "timeout", "did not answer in time; try again or raise GROAT_TIMEOUT_S"
-        case ModelConnectionError():
-            return "connection", "cannot be reached; check the network and the base URL"
-        case ModelInvalidRequestError():
-            return "invalid_request", "did not accept the request; check that the model's name is right and the context fits"
-        case ModelAPIError():
-            return "server", "failed on the provider's side; try again later"
-        case _:
-            return "unknown", f"failed with {type(error).__name__}"
+async def _winner(first: Racing, second: Racing) -> tuple[Reply, Endpoint]:
+    """Return the reply of the one that shows something first; of the other when that one fails."""
+    shows = {asyncio.create_task(racing[0].arriving.begun.wait()): racing for racing in (first, second)}
+    try:
+        done, _ = await asyncio.wait(shows, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for waiting in shows:
+            waiting.cancel()
+    ahead = shows[next(iter(done))]
+    behind = second if ahead is first else first
+    try:
+        return await ahead[1], ahead[0].endpoint
+    except ModelError as error:
+        behind[0].speak()
+        try:
+            return await behind[1], behind[0].endpoint
+        except ModelError:
+            raise error from None

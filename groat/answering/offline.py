@@ -17,8 +17,8 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from numpy.typing import NDArray
 from pydantic import ConfigDict, SkipValidation
 
-from groat.answering.chat import prompt_tokens
 from groat.answering.prompts import NO_ANSWER
+from groat.answering.usage import prompt_tokens
 from groat.embedding import Embedder
 from groat.text import content_words, count_tokens, detect_language, sentence_spans, words
 from groat.types import Language

@@ -1,7 +1,8 @@
 """The prompts: fixed text first, changing text last, so that providers' prompt caches can serve the beginning."""
 
 import hashlib
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Final, TypedDict
 
@@ -27,6 +28,9 @@ _WITHOUT_DOCUMENTS: Final[dict[QuestionKind, str]] = {
     "translation": "Translate as asked. Reply with the translation only; no documents are needed.",
     "knowledge": "No document was found for this question.",
 }
+_STRUCTURED: Final = """Reply with one JSON value that fits the JSON Schema below, and with nothing else: no code fence, no \
+comment, no document names. Rule 1 holds: when the documents do not answer, reply with {no_answer} alone.
+Schema: {schema}"""
 _LANGUAGE: Final[dict[Language, str]] = {"en": "Answer in English.", "zh": "请用中文回答。"}
 _NO_ANSWER_TEXT: Final[dict[Language, str]] = {
     "en": "The documents I have do not answer this question.",
@@ -34,7 +38,7 @@ _NO_ANSWER_TEXT: Final[dict[Language, str]] = {
 }
 
 PROMPT_VERSION: Final = hashlib.sha256(
-    "\n".join([_SYSTEM, *_WITHOUT_DOCUMENTS.values(), *_LANGUAGE.values()]).encode()
+    "\n".join([_SYSTEM, _STRUCTURED, *_WITHOUT_DOCUMENTS.values(), *_LANGUAGE.values()]).encode()
 ).hexdigest()[:12]
 """Changes with every change of the wording; part of what a kept answer is kept under."""
 
@@ -48,11 +52,24 @@ class Repair(TypedDict):
 
 
 def build_prompt(
-    asked: Asked, passages: Sequence[Passage], *, kind: QuestionKind, repair: Repair | None = None
+    asked: Asked,
+    passages: Sequence[Passage],
+    *,
+    kind: QuestionKind,
+    repair: Repair | None = None,
+    schema: Mapping[str, object] | None = None,
 ) -> list[BaseMessage]:
-    """Return the messages for one question.
+    """Return the messages for one question: what never changes first, then the schema, the conversation, the documents.
 
-    Document text is escaped, so nothing inside a document can close its tag and pose as an instruction.
+    Document text is escaped, so nothing inside a document can close its tag and pose as an instruction. Two questions of one
+    application share the beginning to the byte, so that a provider's prompt cache serves it.
+
+    Args:
+        asked: the question.
+        passages: the context.
+        kind: what the question asks for.
+        repair: what was wrong with the answer before; None at a first try.
+        schema: JSON Schema that the answer must fit; None for prose.
     """
     turns: list[BaseMessage] = [
         HumanMessage(turn["content"]) if turn["role"] == "user" else AIMessage(turn["content"]) for turn in asked["history"]
@@ -69,7 +86,11 @@ def build_prompt(
             f"<rejected>{escape(repair['answer'], quote=False)}</rejected>\nIt was rejected:\n{problems}\nWrite it anew."
         )
     parts.append(_LANGUAGE[asked["answer_language"]])
-    return [SystemMessage(_SYSTEM), *turns, HumanMessage("\n".join(parts))]
+    fixed = [SystemMessage(_SYSTEM)]
+    if schema is not None:
+        text = json.dumps(schema, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        fixed.append(SystemMessage(_STRUCTURED.format(no_answer=NO_ANSWER, schema=text)))
+    return [*fixed, *turns, HumanMessage("\n".join(parts))]
 
 
 def no_answer_text(language: Language) -> str:

@@ -17,36 +17,63 @@ class Settled:
     verified: bool
     sources: list[Source]
     error: str
+    attempt: int | None = None
+    """Place of the attempt that the answer comes from; None when it comes from none."""
 
 
-def settle(asked: Asked, attempts: Sequence[Attempt], verdicts: Sequence[Verdict], passages: Sequence[Passage]) -> Settled:
+def settle(
+    asked: Asked,
+    attempts: Sequence[Attempt],
+    verdicts: Sequence[Verdict],
+    passages: Sequence[Passage],
+    *,
+    structured: bool = False,
+) -> Settled:
     """Return the accepted answer or, when none was accepted, the best attempt, marked unverified.
 
     Best is the attempt with the most checks passed, the later one of equals. An answer goes before "the documents do not
-    answer", and that before nothing.
+    answer", and that before nothing. Who asked for a structure gets that structure or an error, never something else.
 
     Args:
         asked: the question.
         attempts: all attempts, oldest first; not empty.
         verdicts: one verdict for each attempt.
         passages: everything that retrieval found, to name the sources from.
+        structured: a schema was given.
     """
     if verdicts[-1]["ok"]:
-        return _settled(attempts[-1], passages, verified=True)
+        return _settled(attempts, len(attempts) - 1, passages, verified=True)
     written = [
-        (sum(check["score"] for check in verdict["checks"]) / len(verdict["checks"]), number, attempt)
+        (sum(check["score"] for check in verdict["checks"]) / len(verdict["checks"]), number)
         for number, (attempt, verdict) in enumerate(zip(attempts, verdicts, strict=True))
-        if attempt["text"] and not attempt["abstained"]
+        if attempt["text"] and not attempt["abstained"] and not (structured and _misfits(verdict))
     ]
     if written:
-        return _settled(max(written)[2], passages, verified=False)
+        return _settled(attempts, max(written)[1], passages, verified=False)
     if any(attempt["abstained"] for attempt in attempts):
-        return Settled(answer=no_answer_text(asked["answer_language"]), verified=False, sources=[], error="")
-    error = next((attempt["message"] for attempt in reversed(attempts) if "message" in attempt), "the answer was empty")
+        told = no_answer_text(asked["answer_language"])
+        return _nothing(error=told) if structured else Settled(answer=told, verified=False, sources=[], error="")
+    error = next((attempt["message"] for attempt in reversed(attempts) if "message" in attempt), "")
+    if structured and any(attempt["text"] for attempt in attempts):
+        error = "no attempt gave JSON that fits the schema; make the schema simpler, or choose a model that keeps to schemas"
+    return _nothing(error=error or _why_empty(attempts[-1]))
+
+
+def _why_empty(attempt: Attempt) -> str:
+    how = "refused to answer; ask differently" if attempt.get("refused") else "gave an empty answer; try again"
+    return f"the {attempt['tier']} model {attempt['model']!r} {how}, or choose another model"
+
+
+def _nothing(*, error: str) -> Settled:
     return Settled(answer="", verified=False, sources=[], error=error)
 
 
-def _settled(attempt: Attempt, passages: Sequence[Passage], *, verified: bool) -> Settled:
+def _misfits(verdict: Verdict) -> bool:
+    return any(check["name"] == "structure" and not check["passed"] for check in verdict["checks"])
+
+
+def _settled(attempts: Sequence[Attempt], number: int, passages: Sequence[Passage], *, verified: bool) -> Settled:
+    attempt = attempts[number]
     cited = set(citations(attempt["text"]))
     sources: dict[str, Source] = {}
     for passage in passages:
@@ -55,4 +82,4 @@ def _settled(attempt: Attempt, passages: Sequence[Passage], *, verified: bool) -
                 passage["document_id"],
                 {"id": passage["document_id"], "version": passage["version"], "title": passage["title"]},
             )
-    return Settled(answer=attempt["text"], verified=verified, sources=list(sources.values()), error="")
+    return Settled(answer=attempt["text"], verified=verified, sources=list(sources.values()), error="", attempt=number)

@@ -1,8 +1,39 @@
-"""What every question costs, and what it would have cost."""
+"""What every question costs, what it would have cost, and how much it may."""
 
 from groat.costs.baseline import baseline_cost, total, total_text
 from groat.costs.books import Books
-from groat.costs.ledger import Ledger, LedgerTotals, SqliteLedger
-from groat.costs.prices import LOCAL, PriceTable
+from groat.costs.budgets import Budget, Budgets, Policy, Reservation, Standing
+from groat.costs.days import DayReport, Line, Questions, Spending
+from groat.costs.ledger import Balance, Ceilings, KeptReply, Ledger, LedgerTotals, QuestionOutcome, Settled, Used
+from groat.costs.prices import LOCAL, ListPrice, PriceTable
+from groat.costs.purse import Purse
+from groat.costs.sqlite import SqliteLedger
 
-__all__ = ["LOCAL", "Books", "Ledger", "LedgerTotals", "PriceTable", "SqliteLedger", "baseline_cost", "total", "total_text"]
+__all__ = [
+    "LOCAL",
+    "Balance",
+    "Books",
+    "Budget",
+    "Budgets",
+    "Ceilings",
+    "DayReport",
+    "KeptReply",
+    "Ledger",
+    "LedgerTotals",
+    "Line",
+    "ListPrice",
+    "Policy",
+    "PriceTable",
+    "Purse",
+    "QuestionOutcome",
+    "Questions",
+    "Reservation",
+    "Settled",
+    "Spending",
+    "SqliteLedger",
+    "Standing",
+    "Used",
+    "baseline_cost",
+    "total",
+    "total_text",
+]

@@ -3,18 +3,19 @@
 from collections.abc import Iterable
 from decimal import Decimal
 
+from groat.costs.amounts import exact_sum
 from groat.costs.prices import PriceTable
 from groat.types import Charge, Usage
 
 
 def total(charges: Iterable[Charge]) -> Decimal | None:
     """Return the sum in dollars; None when one price is unknown, since a sum without it would be too low."""
-    amount = Decimal(0)
+    known: list[str] = []
     for charge in charges:
         if charge["cost_usd"] is None:
             return None
-        amount += Decimal(charge["cost_usd"])
-    return amount
+        known.append(charge["cost_usd"])
+    return exact_sum(known)
 
 
 def total_text(charges: Iterable[Charge]) -> str | None:

@@ -1,40 +1,16 @@
-"""The ledger: one row for everything that was paid for."""
+"""What a ledger keeps and can be asked; ``SqliteLedger`` is the one that ships."""
 
-import asyncio
-import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
-from typing import Protocol
+from typing import Literal, NamedTuple, Protocol
 
-from groat.errors import StorageError
-from groat.types import Charge
+from groat.costs.amounts import exact_sum
+from groat.costs.days import DayReport
+from groat.types import Box, Charge
 
-_SCHEMA_VERSION = 1
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS charges (
-    key TEXT PRIMARY KEY,
-    run TEXT NOT NULL,
-    tenant TEXT NOT NULL,
-    at REAL NOT NULL,
-    kind TEXT NOT NULL,
-    tier TEXT,
-    model TEXT NOT NULL,
-    priced_as TEXT NOT NULL,
-    input INTEGER NOT NULL,
-    output INTEGER NOT NULL,
-    cache_read INTEGER NOT NULL,
-    cache_write INTEGER NOT NULL,
-    reasoning INTEGER NOT NULL,
-    estimated INTEGER NOT NULL,
-    cost_usd TEXT,
-    prices TEXT NOT NULL,
-    outcome TEXT NOT NULL
-);
-CREATE INDEX IF NOT EXISTS charges_at ON charges (at);
-"""
+QuestionOutcome = Literal["hit_exact", "hit_semantic", "cheap", "expensive", "unverified", "failed"]
+"""How a question ended: from the cache, answered and accepted by a tier, answered without being accepted, or not answered."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,99 +24,125 @@ class LedgerTotals:
     """How many charges have no known price and are missing from the sum."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Settled:
+    """How one question ended and what it came to."""
+
+    run: str
+    tenant: str
+    outcome: QuestionOutcome
+    verified: bool
+    escalated: bool
+    cost_usd: str | None
+    """Decimal dollars; None when one of its prices is unknown."""
+    baseline_cost_usd: str | None
+    """What the all-expensive baseline would have paid; None when that is unknown."""
+    path: Sequence[Box] = ()
+    """The boxes it went through, in order."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeptReply:
+    """What a box paid for, so that the same box, run again after a crash, need not pay twice."""
+
+    key: str
+    """Deterministic: the same for every execution of the same step of the same run."""
+    json: str
+    """Holds users' text; gone when the question ends, or after a day."""
+
+
+class Used(NamedTuple):
+    """What one budget's day holds, in dollars."""
+
+    spent: Decimal
+    """What was charged; a call of unknown price counts as what was reserved for it."""
+    reserved: Decimal
+    """What is held for calls that are under way."""
+
+    def leaves(self, limit: Decimal) -> Decimal:
+        """Return what is left below ``limit``; negative when it was passed."""
+        return exact_sum([limit, -self.spent, -self.reserved])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Balance:
+    """What stands against the budgets of one day."""
+
+    tenant: Used
+    overall: Used
+    """Of all tenants together, this one among them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ceilings:
+    """What a day must stay within, in dollars; None for no ceiling."""
+
+    tenant: Decimal | None = None
+    overall: Decimal | None = None
+
+    def hold(self, balance: Balance, amount: Decimal) -> bool:
+        """Tell whether ``amount`` fits beside what is spent and reserved."""
+        return (self.tenant is None or amount <= balance.tenant.leaves(self.tenant)) and (
+            self.overall is None or amount <= balance.overall.leaves(self.overall)
+        )
+
+
 class Ledger(Protocol):
-    """Keeps charges. Writing a charge again, with the same key, changes nothing."""
+    """Keeps charges, questions, paid replies and reservations.
 
-    async def record(self, charges: Sequence[Charge], *, run: str, tenant: str, at: float) -> None:
-        """Keep the charges. ``at`` is in seconds since 1970. Raises StorageError when they cannot be kept."""
-        ...
-
-    async def totals(self, *, since: float, tenant: str | None = None) -> LedgerTotals:
-        """Sum up what was charged at or after ``since`` (seconds since 1970)."""
-        ...
-
-    async def check(self) -> None:
-        """Raise StorageError when the ledger cannot be read or written."""
-        ...
-
-
-class SqliteLedger:
-    """A ledger in one SQLite file, safe under several processes.
-
-    Args:
-        path: the file; it and its folder are made at the first use, readable by the owner only.
+    Times are in seconds since 1970, days are UTC. Every method raises StorageError when the ledger cannot be read or written.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Open nothing yet."""
-        self._path = path
+    async def record(
+        self, charges: Sequence[Charge], *, run: str, tenant: str, at: float, reply: KeptReply | None = None
+    ) -> None:
+        """Keep the charges, and the reply that they paid for, all or nothing.
 
-    async def record(self, charges: Sequence[Charge], *, run: str, tenant: str, at: float) -> None:
-        """Keep the charges in one transaction."""
-        await asyncio.to_thread(self._record, list(charges), run, tenant, at)
+        A key that is there already is not charged again. A charge settles the reservation under its key.
+        """
+        ...
+
+    async def record_question(self, question: Settled, *, at: float) -> None:
+        """Keep how a question ended; the same run written again takes the place of what was there."""
+        ...
+
+    async def keep_reply(self, reply: KeptReply, *, run: str, at: float) -> None:
+        """Keep a paid reply; those that are older than a day are dropped."""
+        ...
+
+    async def kept_reply(self, key: str) -> str | None:
+        """Return the JSON kept under the key, None without one."""
+        ...
+
+    async def drop_replies(self, run: str) -> None:
+        """Forget the replies of a run that has ended."""
+        ...
+
+    async def reserve(
+        self, *, key: str, tenant: str, amount: Decimal, at: float, until: float, within: Ceilings
+    ) -> tuple[bool, Balance]:
+        """Hold ``amount`` until ``until`` if it fits, in one step with the look at what stands against the budgets.
+
+        A reservation under the same key is replaced. Returns whether it fitted, and the balance without it.
+        """
+        ...
+
+    async def release(self, key: str) -> None:
+        """Give back what was held for a call that was not made."""
+        ...
+
+    async def balance(self, *, tenant: str, at: float) -> Balance:
+        """Return what stands against the budgets on the day of ``at``."""
+        ...
 
     async def totals(self, *, since: float, tenant: str | None = None) -> LedgerTotals:
         """Sum up what was charged at or after ``since``."""
-        return await asyncio.to_thread(self._totals, since, tenant)
+        ...
+
+    async def day(self, day: str, *, tenant: str | None = None) -> DayReport:
+        """Sum up a day, "YYYY-MM-DD" in UTC, of one tenant or of all; reads every row of that day. BadInput: it is no day."""
+        ...
 
     async def check(self) -> None:
-        """Open, write and read."""
-        await asyncio.to_thread(self._record, [], "", "", 0.0)
-
-    def _record(self, charges: list[Charge], run: str, tenant: str, at: float) -> None:
-        rows = [
-            (
-                charge["key"], run, tenant, at, charge["kind"], charge["tier"], charge["model"], charge["priced_as"],
-                charge["usage"]["input"], charge["usage"]["output"], charge["usage"]["cache_read"],
-                charge["usage"]["cache_write"], charge["usage"]["reasoning"], int(charge["usage"]["estimated"]),
-                charge["cost_usd"], charge["prices"], charge["outcome"],
-            )
-            for charge in charges
-        ]  # fmt: skip
-        try:
-            with closing(self._open()) as connection, connection:
-                connection.execute("BEGIN IMMEDIATE")
-                connection.executemany(f"INSERT OR IGNORE INTO charges VALUES ({','.join('?' * 17)})", rows)
-        except (sqlite3.Error, OSError) as error:
-            raise _explained(error, self._path) from error
-
-    def _totals(self, since: float, tenant: str | None) -> LedgerTotals:
-        try:
-            with closing(self._open()) as connection:
-                rows = connection.execute(
-                    "SELECT cost_usd FROM charges WHERE at >= ? AND (? IS NULL OR tenant = ?)", (since, tenant, tenant)
-                ).fetchall()
-        except (sqlite3.Error, OSError) as error:
-            raise _explained(error, self._path) from error
-        known = [Decimal(cost) for (cost,) in rows if cost is not None]
-        return LedgerTotals(charges=len(rows), cost_usd=sum(known, Decimal(0)), unknown=len(rows) - len(known))
-
-    def _open(self) -> sqlite3.Connection:
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not self._path.exists():
-            self._path.touch(mode=0o600)
-        connection = sqlite3.connect(self._path, timeout=5.0)
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            if version > _SCHEMA_VERSION:
-                raise StorageError(f"{self._path} was written by a newer groat (schema {version}); update groat to read it")
-            if version < _SCHEMA_VERSION:
-                connection.executescript(_SCHEMA + f"PRAGMA user_version={_SCHEMA_VERSION};")
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-
-def _explained(error: Exception, path: Path) -> StorageError:
-    text = str(error).lower()
-    if "locked" in text or "busy" in text:
-        return StorageError(f"the ledger {path} is locked by another process; end it or try again")
-    if "full" in text or "no space" in text:
-        return StorageError(f"no space is left for the ledger {path}; free some")
-    if "readonly" in text or "read-only" in text or isinstance(error, PermissionError) or "unable to open" in text:
-        return StorageError(f"the ledger {path} cannot be written; check the permissions or set GROAT_DATA_DIR")
-    if "not a database" in text or "malformed" in text:
-        return StorageError(f"the ledger {path} is damaged; move it away, a new one will be made")
-    return StorageError(f"the ledger {path} failed: {error}")
+        """Write and read."""
+        ...

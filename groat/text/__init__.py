@@ -2,6 +2,7 @@
 
 from groat.text.citations import citations, without_citations
 from groat.text.clean import MAX_QUESTION_CHARS, clean_question, fold
+from groat.text.fence import unfenced
 from groat.text.figures import figures
 from groat.text.language import cjk_share, detect_language
 from groat.text.negation import denials
@@ -21,6 +22,7 @@ __all__ = [
     "figures",
     "fold",
     "sentence_spans",
+    "unfenced",
     "without_citations",
     "words",
 ]

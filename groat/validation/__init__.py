@@ -1,6 +1,20 @@
 """Is the answer fit to be served, and if not, what follows?"""
 
+from groat.validation.acceptance import AcceptanceModel, evidence_of, worth
+from groat.validation.agreement import agreement
 from groat.validation.checks import check_answer
-from groat.validation.policy import decide
+from groat.validation.policy import decide, tier_after
+from groat.validation.structure import check_schema, schema_of, typed
 
-__all__ = ["check_answer", "decide"]
+__all__ = [
+    "AcceptanceModel",
+    "agreement",
+    "check_answer",
+    "check_schema",
+    "decide",
+    "evidence_of",
+    "schema_of",
+    "tier_after",
+    "typed",
+    "worth",
+]

@@ -1,33 +1,35 @@
 """Checks of an answer that cost nothing: each gives a score and a reason, in Chinese and English."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 import regex
 
-from groat.text import citations, detect_language, figures, without_citations
+from groat.text import citations, without_citations
 from groat.types import Asked, Attempt, Check, Language, Passage, QuestionKind
+from groat.validation.completeness import breaks_off, language_share
+from groat.validation.contradiction import is_denied
 from groat.validation.evidence import Evidence, gather, sentences
+from groat.validation.names import foreign_names, is_misplaced
+from groat.validation.phrases import is_courtesy, is_leak, is_refusal, without_opening
+from groat.validation.quantities import quantities, supports
+from groat.validation.structure import check_structure, spoken
 
-MIN_SUPPORT = 0.65
-"""Least share of a sentence's content words that one document must hold, the question's words included. Of right answers 0.5 %
-(English) and 0.8 % (Chinese) fall below, of sentences from other documents about 80 % and 95 % do
-(``python -m evals.validation``)."""
-
-_LEAK = regex.compile(
-    r"</?(?:documents?|question|rejected|task)\b|Use only facts that stand in the documents", regex.IGNORECASE
-)
-_ENDING = regex.compile(r"(?:[.!?。！？…)）\]】\"”’'|`])\s*$")
-_SHORT: dict[Language, int] = {"en": 12, "zh": 6}
-"""Characters of an answer that may be a bare name or number."""
-_LIST_MARK = regex.compile(r"^\s*(?:\d{1,2}[.)、]|[-*•])\s*", regex.MULTILINE)
-_REFUSAL = regex.compile(
-    r"\bI(?: am|'m) (?:sorry|unable)|\bI (?:cannot|can't|do not|don't) (?:help|answer|know|have)"
-    r"|\bas an AI\b|(?:很)?抱歉|对不起|我(?:无法|不能|没法|不知道)|作为(?:一个)?(?:AI|人工智能)",
-    regex.IGNORECASE,
-)
+MIN_SUPPORT: Final[dict[Language, float]] = {"en": 0.55, "zh": 0.46}
+"""Least share of a sentence's weight that the documents must hold close together. Other
+wording keeps fewer of a Chinese sentence's pairs of characters than of an English one's words."""
+MIN_LANGUAGE: Final = 0.75
+"""Least share of an answer that must be in its language: the rest may be names, commands and quotations."""
 
 
-def check_answer(asked: Asked, attempt: Attempt, passages: Sequence[Passage], *, kind: QuestionKind) -> list[Check]:
+def check_answer(
+    asked: Asked,
+    attempt: Attempt,
+    passages: Sequence[Passage],
+    *,
+    kind: QuestionKind,
+    schema: Mapping[str, object] | None = None,
+) -> list[Check]:
     """Return the result of every check that applies, in a fixed order.
 
     Args:
@@ -35,84 +37,142 @@ def check_answer(asked: Asked, attempt: Attempt, passages: Sequence[Passage], *,
         attempt: the newest try.
         passages: what the model was given, already shortened: what it did not read cannot support it.
         kind: small talk and translations are not checked against documents.
+        schema: JSON Schema that the answer must fit; its strings and numbers are then checked as the answer's text.
 
-    A failed call has the one check "call"; an empty answer the one check "not_empty".
+    A failed call has the one check "call"; an empty answer the one check "not_empty"; an answer that does not fit its schema
+    is checked no further than "structure".
     """
     if "failure" in attempt:
         return [_check("call", 0.0, f"the call failed: {attempt['failure']}")]
     if not attempt["text"]:
         return [_check("not_empty", 0.0, "the answer is empty")]
-    checks = [_check("not_empty", 1.0, ""), _complete(attempt), _no_leak(attempt), _answers(attempt)]
+    text = attempt["text"] if schema is None else _spoken(attempt["text"], passages)
+    checks = [
+        _check("not_empty", 1.0, ""),
+        _complete(attempt, whole=schema is not None),
+        _no_leak(text),
+        _answers(attempt, text),
+    ]
     if attempt["abstained"]:
         return checks
-    prose = without_citations(attempt["text"])
+    if schema is not None:
+        checks.append(check_structure(attempt["text"], schema))
+        if not checks[-1]["passed"]:
+            return checks
+    prose = without_citations(text)
     if kind != "translation":
         checks.append(_language(asked, prose))
     if kind == "knowledge":
-        checks += [_citations(attempt, passages), _figures(asked, prose, passages)]
+        checks.append(_citations(text, passages))
         checks += _against(gather(asked, passages), asked, prose, passages)
     return checks
 
 
-def _complete(attempt: Attempt) -> Check:
+def _spoken(text: str, passages: Sequence[Passage]) -> str:
+    """Return what a JSON answer says, without the ids of documents that stand alone in a field."""
+    known = {passage["document_id"] for passage in passages}
+    return "\n".join(line for line in spoken(text).splitlines() if line.strip() not in known)
+
+
+def _complete(attempt: Attempt, *, whole: bool) -> Check:
     if attempt["finish_reason"] in {"length", "max_tokens", "content_filter"}:
         return _check("complete", 0.0, f"the answer ended with {attempt['finish_reason']!r}")
-    # The prompt asks for a citation after each sentence: prose with neither that nor a full stop broke off.
-    cut = len(attempt["text"]) >= _SHORT[detect_language(attempt["text"])] and not _ENDING.search(attempt["text"])
+    # JSON that broke off fails as JSON; its fields need no full stop.
+    cut = not whole and breaks_off(attempt["text"])
     return _check("complete", 0.0 if cut else 1.0, "the answer breaks off" if cut else "")
 
 
-def _no_leak(attempt: Attempt) -> Check:
-    leak = _LEAK.search(attempt["text"])
+def _no_leak(text: str) -> Check:
+    leak = is_leak(text)
     return _check("no_leak", 0.0 if leak else 1.0, "the answer repeats parts of the prompt" if leak else "")
 
 
-def _answers(attempt: Attempt) -> Check:
+def _answers(attempt: Attempt, text: str) -> Check:
     if attempt["abstained"]:
         return _check("answers", 0.0, "the model says that the documents do not answer")
-    opening = attempt["text"][:80]
-    refused = bool(_REFUSAL.search(opening))
+    if attempt.get("refused", False):
+        return _check("answers", 0.0, "the endpoint marked the answer as a refusal")
+    refused = is_refusal(text)
     return _check("answers", 0.0 if refused else 1.0, "the answer is a refusal" if refused else "")
 
 
 def _language(asked: Asked, prose: str) -> Check:
     wanted = asked["answer_language"]
-    found = detect_language(prose, default=wanted)
-    return _check("language", float(found == wanted), "" if found == wanted else f"the answer is in {found}, not in {wanted}")
+    share = language_share(prose, wanted)
+    reason = "" if share >= MIN_LANGUAGE else f"{1 - share:.0%} of the answer is not in {wanted}"
+    return _check("language", share, reason, least=MIN_LANGUAGE)
 
 
-def _citations(attempt: Attempt, passages: Sequence[Passage]) -> Check:
-    named = citations(attempt["text"])
+_WIDE_CITATION: Final = regex.compile(
+    r"【([A-Za-z][\w.]*(?:[-_][\w.]+)+)】|[(（](?:source|see|来源|参见)\s*[:：]\s*([\w.-]+)[)）]", regex.IGNORECASE
+)
+
+
+def _citations(text: str, passages: Sequence[Passage]) -> Check:
+    # What stands in brackets in a document itself, such as the label of a button, is a quotation.
+    given = " ".join(passage["text"] for passage in passages)
+    named = [name for name in citations(text) if f"[{name}]" not in given]
+    named += [one or other for one, other in _WIDE_CITATION.findall(text)]
     known = {passage["document_id"] for passage in passages}
     wrong = [name for name in named if name not in known]
     score = 1 - len(wrong) / len(named) if named else 1.0
     return _check("citations", score, f"{len(wrong)} of {len(named)} cited documents were not given" if wrong else "")
 
 
-def _figures(asked: Asked, prose: str, passages: Sequence[Passage]) -> Check:
-    given = figures(asked["text"]).union(*(figures(turn["content"]) for turn in asked["history"]))
-    given = given.union(*(figures(f"{passage['title']} {passage['heading']} {passage['text']}") for passage in passages))
-    used = figures(_LIST_MARK.sub("", prose))
-    foreign = used - given
-    score = 1 - len(foreign) / len(used) if used else 1.0
-    return _check("figures", score, f"{len(foreign)} of {len(used)} figures stand in no document" if foreign else "")
-
-
 def _against(evidence: Evidence, asked: Asked, prose: str, passages: Sequence[Passage]) -> list[Check]:
     """Hold every sentence of the answer against the documents."""
-    if not any(passage["language"] == asked["answer_language"] for passage in passages):
-        reason = "not judged: no document is in the language of the answer"
-        return [_check(name, 1.0, reason) for name in ("names", "negation", "support")]
-    told = sentences(prose)
-    foreign = any(evidence.foreign_name(sentence) for sentence in told)
-    denied = any(evidence.is_denied(sentence) for sentence in told)
-    lowest = min((share for sentence in told if (share := evidence.support(sentence)) is not None), default=1.0)
-    unsupported = "a sentence of the answer stands in no document" if lowest < MIN_SUPPORT else ""
-    return [
-        _check("names", 0.0 if foreign else 1.0, "a name in the answer stands in no document" if foreign else ""),
-        _check("negation", 0.0 if denied else 1.0, "the answer denies what a document says, or the reverse" if denied else ""),
-        _check("support", lowest, unsupported, least=MIN_SUPPORT),
-    ]
+    told = [without_opening(sentence) for sentence in sentences(prose) if not is_courtesy(sentence)]
+    same_language = any(passage["language"] == asked["answer_language"] for passage in passages)
+    checks = [_figures(evidence, told), _names(evidence, told, latin_only=not same_language)]
+    if not same_language:
+        return [*checks, *_not_judged(("placed", "negation", "support"), "no document is in the language of the answer")]
+    if all(check["passed"] for check in checks):
+        checks.append(_placed(evidence, told))
+    else:
+        checks += _not_judged(("placed",), "a figure or a name stands in no document")
+    return [*checks, _denied(evidence, told), _support(evidence, told, MIN_SUPPORT[asked["answer_language"]])]
+
+
+def _figures(evidence: Evidence, told: Sequence[str]) -> Check:
+    used = foreign = 0
+    for sentence in told:
+        near = evidence.near(sentence)
+        for one in quantities(sentence):
+            if not supports(evidence.asked, one):
+                used += 1
+                # Nearly all stand near; only then need the whole be read for figures.
+                foreign += not any(supports(place.quantities, one) for place in near) and not supports(evidence.given, one)
+    reason = f"{foreign} of {used} figures stand in no document, or with another unit" if foreign else ""
+    return _check("figures", 1 - foreign / used if used else 1.0, reason)
+
+
+def _names(evidence: Evidence, told: Sequence[str], *, latin_only: bool) -> Check:
+    foreign = sum(foreign_names(evidence, sentence, latin_only=latin_only) for sentence in told)
+    reason = "a name in the answer stands in no document" if foreign else ""
+    return _check("names", 0.0 if foreign else 1.0, reason)
+
+
+def _placed(evidence: Evidence, told: Sequence[str]) -> Check:
+    misplaced = sum(is_misplaced(evidence, sentence) for sentence in told)
+    reason = f"{misplaced} of {len(told)} sentences say of one thing what the documents say of another" if misplaced else ""
+    return _check("placed", 1 - misplaced / len(told) if told else 1.0, reason)
+
+
+def _denied(evidence: Evidence, told: Sequence[str]) -> Check:
+    denied = sum(is_denied(evidence, sentence) for sentence in told)
+    reason = f"{denied} of {len(told)} sentences deny what a document says, or the reverse" if denied else ""
+    return _check("negation", 1 - denied / len(told) if told else 1.0, reason)
+
+
+def _support(evidence: Evidence, told: Sequence[str], least: float) -> Check:
+    shares = [share for sentence in told if (share := evidence.support(sentence)) is not None]
+    below = sum(share < least for share in shares)
+    reason = f"{below} of {len(told)} sentences stand in no document" if below else ""
+    return _check("support", min(shares, default=1.0), reason, least=least)
+
+
+def _not_judged(names: Sequence[str], why: str) -> list[Check]:
+    return [_check(name, 1.0, f"not judged: {why}") for name in names]
 
 
 def _check(name: str, score: float, reason: str, *, least: float = 1.0) -> Check:

@@ -1,8 +1,10 @@
 """``groat ask``: one question through the graph."""
 
 import asyncio
+import json
 import sys
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -23,6 +25,10 @@ def ask_command(
     language: Annotated[Literal["auto", "zh", "en"], typer.Option(help="Language of the answer.")] = "auto",
     max_quality_loss: Annotated[float, typer.Option(help="Largest mean loss of quality, 0 to 1.")] = 0.01,
     max_cost: Annotated[float | None, typer.Option(metavar="USD", help="Most that this question may cost.")] = None,
+    deadline: Annotated[float, typer.Option(metavar="SECONDS", help="Longest time for the question.")] = 120.0,
+    schema: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="JSON Schema that the answer must fit; - reads standard input.")
+    ] = None,
     json_file: JsonOption = None,
 ) -> None:
     """Ask one question; print the answer, its way through the graph, its sources and what it cost."""
@@ -33,6 +39,8 @@ def ask_command(
         max_quality_loss=max_quality_loss,
         max_cost_usd=max_cost,
         language=language,
+        deadline_s=deadline,
+        response_schema=None if schema is None else _read_schema(schema),
     )
     if question == "-":
         question = _read_question()
@@ -43,6 +51,19 @@ def ask_command(
         _print(console(), answered)
     if answered["error"]:
         raise ModelError(answered["error"], failure="unknown")
+
+
+def _read_schema(path: Path) -> dict[str, Any]:
+    try:
+        text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
+        schema = json.loads(text)
+    except OSError as error:
+        raise BadInput(f"the schema {path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise BadInput(f"the schema {path} is no JSON in UTF-8; correct it") from error
+    if not isinstance(schema, dict):
+        raise BadInput(f"the schema {path} is no JSON object; a JSON Schema is one")
+    return schema
 
 
 def _read_question() -> str:
@@ -105,7 +126,14 @@ def explained(answered: Answered) -> list[str]:
             f"context: {compression['tokens_before']} → {compression['tokens_after']} tokens ({compression['reason']})"
         )
     for attempt, verdict in zip(decisions["attempts"], decisions["verdicts"], strict=True):
-        lines.append(f"{attempt['tier']} {attempt['model']}: {verdict['step']} ({verdict['reason']})")
+        calls = [call["outcome"] for call in attempt["calls"]]
+        requests = f", {len(calls)} requests: {', '.join(calls)}" if len(calls) > 1 else ""
+        lines.append(f"{attempt['tier']} {attempt['model']}{requests}: {verdict['step']} ({verdict['reason']})")
+        if (sure := verdict.get("acceptance")) is not None and verdict["step"] == "accept":
+            needed = "" if sure["threshold"] is None else f" of {sure['threshold']:.2f} needed"
+            opinion = sure["opinion"]
+            told = "" if opinion is None else f", {opinion['model']} agrees {opinion['agreement']:.0%}"
+            lines.append(f"  good enough with p={sure['p_ok']:.2f}{needed}{told}")
     return lines
 
 

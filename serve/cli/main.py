@@ -7,9 +7,11 @@ import typer
 
 from groat.errors import GroatError
 from serve.cli.ask import ask_command
+from serve.cli.bench import bench_app
 from serve.cli.demo import demo_command
 from serve.cli.doctor import doctor_command
 from serve.cli.documents import forget_command, ingest_command
+from serve.cli.ledger import ledger_command
 
 app = typer.Typer(
     name="groat",
@@ -22,8 +24,10 @@ app = typer.Typer(
 app.command("ask")(ask_command)
 app.command("ingest")(ingest_command)
 app.command("forget")(forget_command)
+app.command("ledger")(ledger_command)
 app.command("doctor")(doctor_command)
 app.command("demo")(demo_command)
+app.add_typer(bench_app, name="bench")
 
 
 def main() -> None:

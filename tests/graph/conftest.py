@@ -15,13 +15,13 @@ from graph.build import Groat, build_graph
 from graph.context import Context
 from graph.services import Services
 from graph.state import Output
-from groat.answering import Answerer, Endpoint
+from groat.answering import Answerer, Endpoint, Patience
 from groat.cache import AnswerCache, SqliteStore
 from groat.cache import Calibration as CacheCalibration
 from groat.cache.calibration import LanguageCalibration, Measured
 from groat.compression import Calibration, Compressor
 from groat.compression.calibration import Point
-from groat.costs import Books, LedgerTotals, PriceTable, SqliteLedger
+from groat.costs import Books, Budgets, Ledger, LedgerTotals, PriceTable, SqliteLedger
 from groat.embedding import RecentQueries
 from groat.knowledge import KnowledgeBase
 from groat.routing import Router, RouterArtifact
@@ -48,12 +48,12 @@ UNCITED = "A password reset link is valid for 20 minutes. [made-up]"
 _NOTHING = Measured(0, 0, 0, 0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 
 
-def _cache_calibration(threshold: float) -> CacheCalibration:
+def cache_calibration(threshold: float) -> CacheCalibration:
     point = LanguageCalibration(threshold, 0.02, 0.01, reached=True, fitted=_NOTHING, held_out=_NOTHING, by_source={})
     return CacheCalibration("v", "words/256", 1, "hash", 1, "2026-11-24", ["s"], {"en": point, "zh": point})
 
 
-def _router(p_cheap_ok: float) -> Router:
+def router_of(p_cheap_ok: float) -> Router:
     artifact = RouterArtifact(
         version="test",
         embedder="words/256",
@@ -120,15 +120,17 @@ async def make_world(tmp_path: Path, documents: Path) -> MakeWorld:
         share: float | None = 0.4,
         priced_as: tuple[str, str] = ("gpt-5-mini", "gpt-5.2"),
         alike: float = 0.8,
+        budgets: Callable[[Ledger], Budgets] | None = None,
     ) -> World:
+        ledger = SqliteLedger(tmp_path / "ledger.sqlite")
         models = ScriptedChat(replies=list(cheap)), ScriptedChat(replies=list(expensive))
         prices = PriceTable()
         points = () if share is None else (Point(share=share, loss=0.0, loss_upper=0.0, rows=1),)
         services = Services(
-            answers=AnswerCache(SqliteStore(tmp_path / "cache.sqlite"), _cache_calibration(alike)),
+            answers=AnswerCache(SqliteStore(tmp_path / "cache.sqlite"), cache_calibration(alike)),
             knowledge=knowledge,
             embedder=embedder,
-            router=_router(p_cheap_ok),
+            router=router_of(p_cheap_ok),
             compressor=Compressor(
                 Calibration(
                     version="test",
@@ -140,9 +142,13 @@ async def make_world(tmp_path: Path, documents: Path) -> MakeWorld:
                 {
                     "cheap": Endpoint(model=models[0], name="small", priced_as=priced_as[0], key_setting="K"),
                     "expensive": Endpoint(model=models[1], name="big", priced_as=priced_as[1], key_setting="K"),
-                }
+                },
+                patience=Patience(tries=2, backoff_s=0.0005),
             ),
-            books=Books(prices, SqliteLedger(tmp_path / "ledger.sqlite"), baseline_model=priced_as[1]),
+            adviser=None,
+            acceptance=None,
+            books=Books(prices, ledger, baseline_model=priced_as[1]),
+            budgets=budgets(ledger) if budgets else Budgets(ledger),
             tenants=frozenset({"other"}),
             retrieve_k=8,
             context_tokens=2000,

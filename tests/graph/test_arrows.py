@@ -80,8 +80,10 @@ async def test_a_slip_of_form_is_fixed_on_the_same_tier_which_is_told_what_was_w
 async def test_a_call_that_failed_in_passing_is_repeated_with_the_same_prompt(make_world: MakeWorld) -> None:
     world = make_world([ModelConnectionError("away"), GOOD])
     output = await world.ask()
-    assert output["path"] == [*CHEAP, "answer_cheap", "validate", "remember"]
+    assert output["path"] == [*CHEAP, "remember"]
     assert world.cheap.prompts[0] == world.cheap.prompts[1]
+    assert [call["outcome"] for call in output["attempts"][0]["calls"]] == ["connection", "ok"]
+    assert [charge["outcome"] for charge in output["charges"] if charge["kind"] == "chat"] == ["connection", "ok"]
 
 
 async def test_a_fix_that_fails_escalates_with_the_expensive_budget(make_world: MakeWorld) -> None:

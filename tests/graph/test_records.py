@@ -1,10 +1,10 @@
 """What a run leaves behind and shows of itself."""
 
 import json
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from langchain_core.load import dumpd
-from langchain_core.messages import AIMessageChunk
+from langchain_core.messages import BaseMessage
 
 from graph.context import Context
 from groat.costs import total
@@ -65,7 +65,11 @@ async def test_the_knobs_have_descriptions_for_a_form(world: World) -> None:
     schema = world.graph().get_context_jsonschema()
     assert schema is not None
     knobs = schema["properties"]
-    assert set(knobs) == {"tenant", "tier", "use_cache", "max_quality_loss", "max_cost_usd", "language"}
+    assert set(knobs) == {"tenant", "tier", "use_cache", "max_quality_loss", "max_cost_usd", "language"} | {
+        "deadline_s",
+        "stream",
+        "response_schema",
+    }
     assert all(knob["description"] for knob in knobs.values())
 
 
@@ -99,15 +103,23 @@ async def test_events_hold_no_text_of_questions_answers_or_documents(world: Worl
     assert QUESTION not in seen
 
 
-async def test_the_answer_streams_token_by_token(world: World) -> None:
-    pieces = []
-    stream = world.graph().astream({"question": QUESTION}, context=Context(tenant="acme"), stream_mode="messages")
-    async for message, metadata in stream:
-        if isinstance(message, AIMessageChunk):
-            assert cast(dict[str, Any], metadata)["langgraph_node"] == "answer_cheap"
-            pieces.append(message.text)
-    assert "".join(pieces) == GOOD
-    assert len([piece for piece in pieces if piece]) > 1
+async def _messages(world: World, stream: Literal["hold", "live"]) -> list[tuple[str, BaseMessage]]:
+    context = Context(tenant="acme", stream=stream)
+    parts = world.graph().astream({"question": QUESTION}, context=context, stream_mode="messages")
+    found = [cast(tuple[BaseMessage, dict[str, Any]], part) async for part in parts]
+    return [(metadata["langgraph_node"], message) for message, metadata in found if message.type != "human"]
+
+
+async def test_a_live_answer_streams_token_by_token_and_only_once(world: World) -> None:
+    parts = await _messages(world, "live")
+    assert {box for box, _ in parts} == {"answer_cheap"}
+    assert "".join(message.text for _, message in parts) == GOOD
+    assert len([message for _, message in parts if message.text]) > 1
+
+
+async def test_a_held_answer_is_streamed_when_it_is_accepted(make_world: MakeWorld) -> None:
+    parts = await _messages(make_world([WRONG, GOOD]), "hold")
+    assert [(box, message.text) for box, message in parts] == [("validate", GOOD)]
 
 
 async def test_a_streamed_answer_costs_what_an_unstreamed_one_does(make_world: MakeWorld) -> None:

@@ -11,7 +11,9 @@ EN = passage(
     "A password reset link is valid for 20 minutes. Refunds arrive within 5 working days.", document="en-reset", title="Reset"
 )
 ZH = passage("重置密码的链接二十分钟内有效。退款五个工作日内到账。", document="zh-reset", title="重置密码")
-ALL = ["not_empty", "complete", "no_leak", "answers", "language", "citations", "figures", "names", "negation", "support"]
+ALL = [
+    "not_empty", "complete", "no_leak", "answers", "language", "citations", "figures", "names", "placed", "negation", "support",
+]  # fmt: skip
 
 
 def _failed(
@@ -87,10 +89,12 @@ def test_an_abstention_is_no_answer_and_nothing_more_is_checked() -> None:
 @pytest.mark.parametrize(
     ("question", "refusal"),
     [
-        ("How long?", "I'm sorry, the reset link is not valid."),
+        ("How long?", "I'm sorry, but I can't say how long the reset link is valid."),
+        ("How long?", "Thank you for asking. The documents do not mention the reset link."),
         ("How long?", "As an AI I know the reset link."),
         ("How long?", "I cannot help with the reset link."),
-        ("需要多久？", "抱歉，重置密码的链接无效。"),
+        ("需要多久？", "抱歉，我没法告诉您重置密码的链接多久有效。"),
+        ("需要多久？", "感谢您的提问。资料中没有提到重置密码的链接。"),
         ("需要多久？", "我无法重置密码。"),
         ("需要多久？", "作为人工智能，我重置密码的链接。"),
     ],
@@ -107,8 +111,8 @@ def test_a_word_of_regret_inside_a_long_answer_is_no_refusal() -> None:
 @pytest.mark.parametrize(
     ("question", "answer", "reason"),
     [
-        ("How long?", "重置密码的链接 20 分钟内有效。[zh-reset]", "the answer is in zh, not in en"),
-        ("需要多久？", "A password reset link is valid for 20 minutes. [en-reset]", "the answer is in en, not in zh"),
+        ("How long?", "重置密码的链接 20 分钟内有效。[zh-reset]", "100% of the answer is not in en"),
+        ("需要多久？", "A password reset link is valid for 20 minutes. [en-reset]", "100% of the answer is not in zh"),
     ],
 )
 def test_an_answer_in_the_wrong_language_fails(question: str, answer: str, reason: str) -> None:
@@ -153,7 +157,7 @@ def test_a_document_that_was_not_given_cannot_be_cited(answer: str, score: float
     ],
 )
 def test_a_figure_from_nowhere_fails(question: str, answer: str) -> None:
-    assert _failed(question, answer) == {"figures": "1 of 1 figures stand in no document"}
+    assert _failed(question, answer) == {"figures": "1 of 1 figures stand in no document, or with another unit"}
 
 
 @pytest.mark.parametrize(
@@ -178,9 +182,10 @@ def test_figures_of_the_question_and_its_conversation_may_be_used(question: Aske
     ],
 )
 def test_a_sentence_that_stands_nowhere_fails(question: str, answer: str) -> None:
-    assert _failed(question, answer)["support"] == "a sentence of the answer stands in no document"
+    sentences = 2 if "20 minutes" in answer else 1
+    assert _failed(question, answer)["support"] == f"1 of {sentences} sentences stand in no document"
     check = _checks(question, answer)[-1]
-    assert 0 <= check["score"] < MIN_SUPPORT
+    assert 0 <= check["score"] < min(MIN_SUPPORT.values())
 
 
 def test_support_across_languages_is_not_judged() -> None:
@@ -236,7 +241,7 @@ def test_a_name_from_the_question_is_known(question: str, answer: str) -> None:
     ],
 )
 def test_an_answer_that_denies_what_a_document_says_fails(question: str, answer: str) -> None:
-    assert _failed(question, answer) == {"negation": "the answer denies what a document says, or the reverse"}
+    assert _failed(question, answer) == {"negation": "1 of 1 sentences deny what a document says, or the reverse"}
 
 
 @pytest.mark.parametrize(
@@ -256,3 +261,121 @@ def test_a_no_that_opens_the_answer_denies_nothing(question: str, answer: str) -
 )
 def test_an_answer_that_breaks_off_is_not_complete(question: str, answer: str) -> None:
     assert _failed(question, answer) == {"complete": "the answer breaks off"}
+
+
+PLANS = [
+    passage("The Basic plan allows 5 alerts. Basic keeps data for 30 days.", document="en-basic", title="Limits of Basic"),
+    passage("The Plus plan allows 50 alerts. Plus keeps data for 2 years.", document="en-plus", title="Limits of Plus"),
+    passage("轻享版最多设置 5 条提醒。数据保留 30 天。", document="zh-light", title="轻享版的限制"),
+    passage("尊贵版最多设置 50 条提醒。数据保留 2 年。", document="zh-noble", title="尊贵版的限制"),
+]
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("How many alerts?", "The Plus plan allows 5 alerts. [en-plus]"),
+        ("How many alerts?", "The Basic plan allows 50 alerts. [en-basic]"),
+        ("提醒能设几条？", "尊贵版最多设置 5 条提醒。[zh-noble]"),
+        ("提醒能设几条？", "轻享版最多设置 50 条提醒。[zh-light]"),
+    ],
+)
+def test_a_fact_of_one_thing_said_of_another_fails(question: str, answer: str) -> None:
+    assert _failed(question, answer, PLANS) == {"placed": "1 of 1 sentences say of one thing what the documents say of another"}
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("How many alerts?", "Basic allows 5 alerts, and Plus allows 50. [en-basic; en-plus]"),
+        ("How many alerts?", "Basic: 5 alerts; Plus: 50 alerts. [en-basic; en-plus]"),
+        ("提醒能设几条？", "轻享版最多设置 5 条提醒，尊贵版最多设置 50 条提醒。[zh-light]"),
+        ("保留多久？", "尊贵版的数据保留两年。[zh-noble]"),
+    ],
+)
+def test_facts_of_two_documents_may_stand_in_one_answer(question: str, answer: str) -> None:
+    assert _failed(question, answer, PLANS) == {}
+
+
+@pytest.mark.parametrize(
+    ("answer", "failed"),
+    [
+        ("A password reset link is valid for 20 days. [en-reset]", True),
+        ("A password reset link is valid for twenty minutes. [en-reset]", False),
+        ("A password reset link is valid for 1,200 seconds. [en-reset]", False),
+        ("重置密码的链接二十小时内有效。[zh-reset]", True),
+        ("重置密码的链接 20 分钟内有效。[zh-reset]", False),
+    ],
+)
+def test_a_figure_goes_with_its_unit(answer: str, failed: bool) -> None:
+    question = asked("需要多久？" if "链接" in answer else "How long?")
+    assert ("figures" in _failed(question, answer)) == failed
+
+
+def test_a_reply_that_the_endpoint_marked_as_a_refusal_is_no_answer() -> None:
+    refused: Attempt = {**attempt("A password reset link is valid for 20 minutes. [en-reset]"), "refused": True}
+    assert _failed("How long?", refused) == {"answers": "the endpoint marked the answer as a refusal"}
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("How long?", "A password reset link is valid for 20 minutes. 如果没有收到邮件，请您再等一会儿。"),
+        ("需要多久？", "重置密码的链接二十分钟内有效。If the mail does not arrive, please wait for a moment."),
+    ],
+)
+def test_an_answer_in_two_languages_fails(question: str, answer: str) -> None:
+    assert "language" in _failed(question, answer)
+
+
+def test_the_names_of_menus_do_not_make_an_answer_foreign() -> None:
+    given = [passage("重置密码请进入 Settings > Account > Password。", document="zh-menu")]
+    assert _failed("怎么重置密码？", "进入 Settings > Account > Password。[zh-menu]", given) == {}
+
+
+SCHEMA = {
+    "type": "object",
+    "properties": {"answer": {"type": "string"}, "documents": {"type": "array", "items": {"type": "string"}}},
+    "required": ["answer"],
+}
+
+
+def test_the_strings_of_a_json_answer_are_checked_as_text() -> None:
+    good = '{"answer": "A password reset link is valid for 20 minutes.", "documents": ["en-reset"]}'
+    checks = check_answer(asked("How long?"), attempt(good), [EN], kind="knowledge", schema=SCHEMA)
+    assert [check["name"] for check in checks] == [*ALL[:4], "structure", *ALL[4:]]
+    assert all(check["passed"] for check in checks)
+    bad = good.replace("20", "40")
+    checks = check_answer(asked("How long?"), attempt(bad), [EN], kind="knowledge", schema=SCHEMA)
+    assert [check["name"] for check in checks if not check["passed"]] == ["figures"]
+
+
+@pytest.mark.parametrize("text", ['{"answer": "A password', '{"documents": []}', '{"answer": 5}', "A password."])
+def test_an_answer_of_another_structure_is_checked_no_further(text: str) -> None:
+    checks = check_answer(asked("How long?"), attempt(text), [EN], kind="knowledge", schema=SCHEMA)
+    assert [check["name"] for check in checks] == [*ALL[:4], "structure"]
+    assert not checks[-1]["passed"]
+
+
+def test_names_and_figures_are_judged_across_languages() -> None:
+    assert _failed("How long?", "The reset link of Northwind is valid for 20 minutes.", [ZH]) == {
+        "names": "a name in the answer stands in no document"
+    }
+    assert "figures" in _failed("How long?", "The reset link is valid for 40 minutes.", [ZH])
+    assert _failed("How long?", "The reset link is valid for 20 minutes.", [ZH]) == {}
+
+
+@pytest.mark.parametrize("answer", ["The reset link (valid for 20 minutes.", "She needs the.", "点击“忘记密码。"])
+def test_an_unclosed_bracket_or_a_hanging_word_breaks_off(answer: str) -> None:
+    assert "complete" in _failed("How long?", answer)
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("How long?", "Sure! A password reset link is valid for 20 minutes. [en-reset] I hope this helps."),
+        ("需要多久？", "您好！重置密码的链接二十分钟内有效。[zh-reset]如有其他问题，欢迎随时联系我们。"),
+    ],
+)
+def test_courtesies_need_no_support(question: str, answer: str) -> None:
+    assert _failed(question, answer) == {}

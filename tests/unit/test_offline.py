@@ -106,7 +106,7 @@ def test_it_works_without_an_event_loop() -> None:
 async def test_usage_is_counted_like_an_endpoints() -> None:
     prompt = _prompt("How long is a password reset link valid?", [ENGLISH])
     endpoint = Endpoint(model=_model(), name="offline", priced_as="gpt-5-mini", key_setting="K", offline=True)
-    reply = await Answerer({"cheap": endpoint, "expensive": endpoint}).answer(prompt, tier="cheap")
+    reply, _ = await Answerer({"cheap": endpoint, "expensive": endpoint}).answer(prompt, tier="cheap")
     assert reply.usage["input"] == prompt_tokens(prompt)
     assert reply.usage["output"] == count_tokens(reply.text)
     assert (reply.usage["estimated"], reply.finish_reason) == (False, "stop")

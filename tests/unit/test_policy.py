@@ -1,17 +1,16 @@
 """What follows the checks."""
 
-from typing import Literal
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from groat.types import BOUNDS, Attempt, Bounds, Check, Step, Tier, Verdict
-from groat.validation import decide
+from groat.validation import decide, tier_after
 from tests.fakes import attempt
 
 NAMES = ["call", "not_empty", "complete", "no_leak", "answers", "language", "citations", "figures", "support"]
-FAILURES = ["auth", "rate_limit", "timeout", "connection", "server", "invalid_request", "budget", "unknown"]
+FAILURES = ["auth", "rate_limit", "timeout", "connection", "server", "invalid_request", "budget", "deadline", "unknown"]
+FINAL = {"budget", "deadline"}
 FORM = ["not_empty", "complete", "no_leak", "language", "citations"]
 
 
@@ -80,16 +79,24 @@ def test_a_slip_of_form_never_asks_for_the_full_context() -> None:
 
 
 @pytest.mark.parametrize("failure", FAILURES)
-def test_a_failed_call_is_repeated_only_when_it_may_pass(failure: str) -> None:
-    passing = failure in {"rate_limit", "timeout", "connection", "server"}
-    assert (_step("call", attempts=[_failed_call(failure)]) == "fix") is passing
-
-
-@pytest.mark.parametrize("failure", FAILURES)
-def test_a_failed_call_never_asks_for_the_full_context(failure: str) -> None:
-    tries = [_failed_call(failure), _failed_call(failure, repaired=True)]
-    expected: Literal["escalate", "exhausted"] = "exhausted" if failure == "budget" else "escalate"
+def test_a_call_that_failed_for_good_goes_to_the_other_tier_and_never_to_the_full_context(failure: str) -> None:
+    expected: Step = "exhausted" if failure in FINAL else "escalate"
+    assert _step("call", attempts=[_failed_call(failure)], shortened=True) == expected
+    tries = [attempt("a"), _failed_call(failure, repaired=True)]
     assert _step("call", attempts=tries, shortened=True, earlier=["fix"]) == expected
+
+
+def test_where_a_budget_refuses_the_expensive_model_the_cheap_one_is_asked_once() -> None:
+    refused = _failed_call("budget", tier="expensive")
+    assert _step("call", attempts=[refused]) == "degrade"
+    assert _step("call", attempts=[refused], bounds={**BOUNDS, "degradations": 0}) == "exhausted"
+    assert _step("support", attempts=[refused, attempt("a")], earlier=["degrade"]) == "exhausted"
+
+
+def test_the_last_verdict_that_moved_a_question_says_which_tier_answers_next() -> None:
+    assert tier_after("cheap", []) == "cheap"
+    assert tier_after("cheap", ["fix", "escalate", "fix"]) == "expensive"
+    assert tier_after("expensive", ["degrade", "decompress"]) == "cheap"
 
 
 def test_a_budget_that_is_spent_ends_the_question() -> None:
@@ -102,7 +109,7 @@ def test_the_expensive_tier_has_nowhere_to_escalate_to() -> None:
 
 
 def test_bounds_of_nothing_end_at_once() -> None:
-    none: Bounds = {"fixes_per_tier": 0, "escalations": 0, "decompressions": 0}
+    none: Bounds = {"fixes_per_tier": 0, "escalations": 0, "decompressions": 0, "degradations": 0}
     for name in NAMES:
         assert _step(name, attempts=[attempt("a")], shortened=True, bounds=none) == "exhausted"
 
@@ -120,7 +127,7 @@ COUNTS = st.integers(0, 3)
 def test_any_sequence_of_failures_ends_within_the_stated_number_of_calls(
     outcomes: list[tuple[list[str], str | None]], tier: Tier, shortened: bool, fixes: int, decompressions: int
 ) -> None:
-    bounds: Bounds = {"fixes_per_tier": fixes, "escalations": 1, "decompressions": decompressions}
+    bounds: Bounds = {"fixes_per_tier": fixes, "escalations": 1, "decompressions": decompressions, "degradations": 1}
     attempts: list[Attempt] = []
     verdicts: list[Verdict] = []
     for names, failure in outcomes:
@@ -133,11 +140,12 @@ def test_any_sequence_of_failures_ends_within_the_stated_number_of_calls(
         step = verdicts[-1]["step"]
         if step == "exhausted":
             break
-        tier = "expensive" if step == "escalate" else tier
+        tier = tier_after(tier, [step])
         shortened = shortened and step != "decompress"
     taken = [verdict["step"] for verdict in verdicts]
     assert taken[-1] == "exhausted"
     assert len(attempts) <= 2 * (1 + fixes) + decompressions
+    assert taken.count("degrade") + taken.count("escalate") <= 1
     assert taken.count("escalate") <= 1
     assert taken.count("decompress") <= decompressions
     for each in ("cheap", "expensive"):

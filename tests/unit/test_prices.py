@@ -16,7 +16,7 @@ TOKENS = st.integers(0, 1_000_000)
 
 def _charge(cost: str | None) -> Charge:
     return {
-        "key": "k", "kind": "chat", "model": "m", "priced_as": "m", "tier": "cheap", "usage": usage(1, 1),
+        "key": "k", "kind": "chat", "box": "validate", "model": "m", "priced_as": "m", "tier": "cheap", "usage": usage(1, 1),
         "cost_usd": cost, "prices": "p", "outcome": "ok",
     }  # fmt: skip
 
@@ -50,6 +50,68 @@ def test_an_unknown_price_is_none_and_never_zero(model: str) -> None:
 
 def test_usage_that_cannot_be_true_has_no_known_price() -> None:
     assert PriceTable().cost(usage(10, 10, cache_read=20), "gpt-5.2") is None
+    assert OWN.cost(usage(10, 10, cache_read=20), "ours") is None
+
+
+@pytest.mark.parametrize(
+    ("model", "tier", "cost"),
+    [
+        ("gpt-5-mini", "flex", "1.125"),
+        ("gpt-5-mini", "batch", "1.125"),
+        ("gpt-5-mini", "priority", "4.05"),
+        ("gpt-5-mini", "default", "2.25"),
+        ("o3", "flex", "5"),
+        ("o4-mini", "batch", "2.75"),
+        ("gpt-4.1", "batch", "5"),
+        ("gpt-4.1", "flex", None),
+        ("gpt-5-pro", "flex", None),
+        ("gpt-5-mini", "scale", None),
+        ("gpt-5-mini", "Flex", None),
+        ("deepseek-v3.2", "flex", None),
+        ("no-such-model", "flex", None),
+    ],
+)
+def test_a_service_tier_has_its_own_price_or_none(model: str, tier: str, cost: str | None) -> None:
+    used: Usage = {**usage(1_000_000, 1_000_000), "service_tier": tier}
+    assert PriceTable().cost(used, model) == (None if cost is None else Decimal(cost))
+
+
+def test_flex_halves_cached_tokens_too() -> None:
+    used: Usage = {**usage(1_000_000, 0, cache_read=1_000_000), "service_tier": "flex"}
+    assert PriceTable().cost(used, "gpt-5-mini") == Decimal("0.0125")
+
+
+def test_an_own_price_holds_for_the_plain_tier_alone() -> None:
+    flex: Usage = {**usage(1_000_000, 0), "service_tier": "flex"}
+    assert OWN.cost(flex, "ours") is None
+    contract = PriceTable(
+        {"gpt-5.2": {"input": "2", "cached_input": "0.5", "output": "8"}},
+        service_tiers={"gpt-5.2": {"flex": {"input": "1.5", "cached_input": "0.3", "output": "4"}}},
+    )
+    assert contract.cost(flex, "gpt-5.2") == Decimal("1.5")
+    assert contract.cost(usage(1_000_000, 0), "gpt-5.2") == Decimal(2)
+    assert contract.cost({**flex, "service_tier": "priority"}, "gpt-5.2") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "cost"),
+    [
+        ("azure:gpt-5-mini", "0.25"),
+        ("openrouter:qwen/qwen3-max", "1.2"),
+        ("zai:glm-4.6", "0.6"),
+        ("nobody:gpt-5-mini", None),
+        ("llama3.1:8b", None),
+        (":", None),
+    ],
+)
+def test_a_provider_may_stand_before_the_model(name: str, cost: str | None) -> None:
+    assert PriceTable().cost(usage(1_000_000, 0), name) == (None if cost is None else Decimal(cost))
+
+
+def test_a_price_that_changes_with_the_hour_is_that_of_the_call() -> None:
+    noon, evening = 1_795_521_600.0, 1_795_543_200.0
+    assert PriceTable().cost(usage(1_000_000, 0), "deepseek-chat", at=noon) == Decimal("0.27")
+    assert PriceTable().cost(usage(1_000_000, 0), "deepseek-chat", at=evening) == Decimal("0.135")
 
 
 def test_what_runs_here_costs_nothing() -> None:
