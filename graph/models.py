@@ -126,6 +126,7 @@ def remote(settings: Settings, tier: Tier, name: str, base_url: str, *, key: Sec
         key_setting=_key_setting(tier) if chosen is own else "GROAT_FALLBACK_API_KEY",
         address=base_url,
         limits=Limits(requests=requests, tokens=tokens),
+        max_output=settings.cheap_max_output if tier == "cheap" else settings.expensive_max_output,
         timeout_s=settings.timeout_s,
         log_probabilities=settings.log_probabilities,
         structured=settings.structured_outputs,

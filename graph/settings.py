@@ -52,6 +52,12 @@ class Settings(BaseModel):
         int | None, Field(ge=1, description="Most requests a minute to an expensive model; empty: no limit.")
     ] = None
     expensive_tpm: Annotated[int | None, Field(ge=1, description="Most tokens a minute, in and out; empty: no limit.")] = None
+    cheap_max_output: Annotated[
+        int | None, Field(ge=1, description="Most tokens of a reply of a cheap model, reasoning included; empty: its own bound.")
+    ] = None
+    expensive_max_output: Annotated[
+        int | None, Field(ge=1, description="Most tokens of a reply of an expensive model; empty: its own bound.")
+    ] = None
     redis_url: Annotated[
         str, Field(description="Redis that holds the limits of all processes together; empty: each process counts for itself.")
     ] = ""

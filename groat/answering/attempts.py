@@ -98,7 +98,7 @@ async def try_answer(
                 on_token=None if terms.on_token is None else listening.hear,
             ),
             deadline=terms.deadline,
-            watch=listening.watch(tokens, most or ASSUMED_OUTPUT),
+            watch=listening.watch(tokens, most),
             endpoints=endpoints,
         )
     except ModelError as error:
@@ -165,10 +165,11 @@ class _Listening:
             self._first = time.perf_counter()
         self._terms.on_token(piece)
 
-    def watch(self, tokens: int, most: int) -> Watch:
+    def watch(self, tokens: int, wished: int | None) -> Watch:
         """Return what the seam asks and tells."""
 
         async def permit(number: int, endpoint: Endpoint) -> None:
+            most = endpoint.most(wished) or ASSUMED_OUTPUT
             await self._terms.permit(f"{self._terms.key}:{number}", endpoint, tokens, most)
 
         async def record(sent: Sent) -> None:

@@ -25,12 +25,19 @@ class Endpoint:
     address: str = ""
     """Where it is: endpoints of one address and name share limits and circuit breaker."""
     limits: Limits = UNLIMITED
+    max_output: int | None = None
+    """Most tokens of one reply, reasoning included; None leaves it to the model."""
     timeout_s: float = 60.0
     """Longest wait for one call."""
     log_probabilities: bool = False
     """It is asked for the probabilities of its tokens, and gives them."""
     structured: bool = True
     """It takes ``response_format`` with a JSON Schema."""
+
+    def most(self, wished: int | None) -> int | None:
+        """Return the tokens that a reply is held to when ``wished`` are wanted at most; None for no bound."""
+        bounds = [bound for bound in (wished, self.max_output) if bound is not None]
+        return min(bounds, default=None)
 
     @property
     def scope(self) -> str:

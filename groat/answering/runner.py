@@ -117,7 +117,7 @@ class Runner:
 
     async def _turn(self) -> None:
         """Wait until the rate limits allow the request, or the deadline has come."""
-        most = self._task.wish.max_output or ASSUMED_OUTPUT
+        most = self.endpoint.most(self._task.wish.max_output) or ASSUMED_OUTPUT
         try:
             async with asyncio.timeout(self._task.patience_s):
                 await self._gate.enter(self.endpoint.scope, self.endpoint.limits, self._task.tokens + most, self._lease)

@@ -102,8 +102,8 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _arguments(endpoint: Endpoint, wish: Wish) -> Iterator[tuple[str, Any]]:
-    if wish.max_output is not None:
-        yield "max_tokens", wish.max_output
+    if (most := endpoint.most(wish.max_output)) is not None:
+        yield "max_tokens", most
     if endpoint.log_probabilities:
         yield "logprobs", True
     if wish.schema is not None and endpoint.structured:

@@ -162,7 +162,14 @@ def _always_cheap(embedder: str) -> Router:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def services(address: str, tmp_path_factory: pytest.TempPathFactory) -> Services:
-    settings = Settings(data_dir=tmp_path_factory.mktemp("data"), cheap_model=MODEL, cheap_base_url=address, timeout_s=300)
+    settings = Settings(
+        data_dir=tmp_path_factory.mktemp("data"),
+        cheap_model=MODEL,
+        cheap_base_url=address,
+        cheap_priced_as="local",
+        cheap_max_output=120,  # in Chinese it writes until its context is full
+        timeout_s=120,
+    )
     opened = open_services(settings)
     opened = replace(opened, router=_always_cheap(opened.embedder.name))
     assert isinstance(opened.knowledge, KnowledgeBase)  # the settings name no other
