@@ -114,6 +114,13 @@ class ProcessLimiter:
             counts.tokens += tokens
             return 0.0
 
+    def adopt(self, scope: str, tokens: int, lease: str) -> None:
+        """Count a call that another limiter let through, so that its slot is known here should that one be lost."""
+        with self._lock:
+            counts = self._scopes.setdefault(scope, _Counts())
+            counts.flying[lease] = tokens
+            counts.tokens += tokens
+
     async def end(self, scope: str, limits: Limits, lease: str, tokens: int) -> None:
         """Give a slot back, one window from now; a lease that is not known changes nothing."""
         now = self._clock()
@@ -143,7 +150,7 @@ class Gate:
         own: counts of this process, asked when the shared ones cannot be reached: the question is still answered.
     """
 
-    def __init__(self, own: Limiter, shared: Limiter | None = None) -> None:
+    def __init__(self, own: ProcessLimiter, shared: Limiter | None = None) -> None:
         """Nobody waits yet."""
         self._own = own
         self._shared = shared
@@ -186,9 +193,13 @@ class Gate:
     async def _take(self, scope: str, limits: Limits, tokens: int, lease: str) -> float:
         if self._shared is not None:
             try:
-                return await self._shared.take(scope, limits, tokens, lease)
+                wait = await self._shared.take(scope, limits, tokens, lease)
             except StorageError:
                 self.falls_back += 1
+            else:
+                if wait == 0:
+                    self._own.adopt(scope, tokens, lease)
+                return wait
         return await self._own.take(scope, limits, tokens, lease)
 
     def _leave(self, queue: deque[Waiting], mine: Waiting) -> None:

@@ -3,6 +3,7 @@
 import json
 from typing import Any, Literal, cast
 
+import pytest
 from langchain_core.load import dumpd
 from langchain_core.messages import BaseMessage
 
@@ -131,3 +132,30 @@ async def test_a_streamed_answer_costs_what_an_unstreamed_one_does(make_world: M
     ):
         last = part if mode == "values" else last
     assert last["cost_usd"] == plain["cost_usd"]
+
+
+async def test_a_live_answer_can_be_read_before_it_is_accepted_and_a_held_one_when_it_is(make_world: MakeWorld) -> None:
+    for stream in ("live", "hold"):
+        output = await make_world([WRONG, GOOD]).ask(stream=stream, use_cache=False)
+        first, attempts = output["first_token_ms"], output["attempts"]
+        assert first is not None
+        if stream == "live":
+            assert attempts[0]["first_token_ms"] is not None
+            assert first == pytest.approx(attempts[0]["begun_ms"] + attempts[0]["first_token_ms"])
+        else:
+            assert all(attempt["first_token_ms"] is None for attempt in attempts)
+            assert first >= attempts[1]["begun_ms"] + attempts[1]["latency_ms"]
+
+
+async def test_a_live_answer_that_is_replaced_says_so(make_world: MakeWorld) -> None:
+    told = await _events(make_world([WRONG, GOOD]), stream="live")
+    pieces = [(event["attempt"], event["text"]) for event in told if event[names.EVENT] == names.TOKEN]
+    assert ["".join(text for attempt, text in pieces if attempt == number) for number in (0, 1)] == [WRONG, GOOD]
+    assert [event["attempt"] for event in told if event[names.EVENT] == names.REPLACED] == [0]
+
+
+async def test_streaming_changes_neither_the_path_nor_the_bill(make_world: MakeWorld) -> None:
+    held, live = [await make_world([UNCITED, WRONG], [GOOD]).ask(stream=stream, use_cache=False) for stream in ("hold", "live")]
+    assert held["path"] == live["path"]
+    assert [charge["usage"] for charge in held["charges"]] == [charge["usage"] for charge in live["charges"]]
+    assert held["cost_usd"] == live["cost_usd"]
