@@ -129,6 +129,7 @@ def remote(settings: Settings, tier: Tier, name: str, base_url: str, *, key: Sec
         max_output=settings.cheap_max_output if tier == "cheap" else settings.expensive_max_output,
         timeout_s=settings.timeout_s,
         log_probabilities=settings.log_probabilities,
+        streams=settings.stream_calls,
         structured=settings.structured_outputs,
     )
 

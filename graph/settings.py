@@ -71,6 +71,9 @@ class Settings(BaseModel):
     log_probabilities: Annotated[
         bool, Field(description="Ask the models for the probabilities of their tokens, as evidence; not all give them.")
     ] = False
+    stream_calls: Annotated[
+        bool, Field(description="Stream every reply on the wire, held back or not: bills what came of one that broke off.")
+    ] = False
     structured_outputs: Annotated[
         bool, Field(description="Send a caller's JSON Schema as response_format; switch off for endpoints that refuse it.")
     ] = True

@@ -31,6 +31,9 @@ class Endpoint:
     """Longest wait for one call."""
     log_probabilities: bool = False
     """It is asked for the probabilities of its tokens, and gives them."""
+    streams: bool = False
+    """Replies are streamed on the wire even when nobody is to hear them early: what came of one that broke off is then known
+    to the token. Takes some 0.2 ms of processor time for each token."""
     structured: bool = True
     """It takes ``response_format`` with a JSON Schema."""
 

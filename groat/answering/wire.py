@@ -60,10 +60,12 @@ class Arriving:
 async def request(endpoint: Endpoint, prompt: Sequence[BaseMessage], wish: Wish, arriving: Arriving) -> Reply:
     """Send the prompt once and return the reply; whatever the client raises comes through."""
     arguments = dict(_arguments(endpoint, wish))
-    if wish.on_token is None:
-        message = await endpoint.model.ainvoke(list(prompt), _QUIET, **arguments)
-    else:
+    if wish.on_token is not None:
         message = await _stream(endpoint, prompt, wish.on_token, arriving, arguments)
+    elif endpoint.streams:
+        message = await _stream(endpoint, prompt, lambda _: None, arriving, {"config": _QUIET, **arguments})
+    else:
+        message = await endpoint.model.ainvoke(list(prompt), _QUIET, **arguments)
     return Reply(
         text=message.text.strip(),
         usage=usage_of(message, prompt),

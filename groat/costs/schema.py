@@ -1,13 +1,12 @@
 """The SQLite tables of the ledger, their migration, and what a failing database means for the person who runs it."""
 
-import contextlib
 import sqlite3
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
 from groat.costs.amounts import exact_sum
 from groat.errors import StorageError
+from groat.sqlite_file import transaction
 
 SCHEMA_VERSION = 2
 
@@ -82,19 +81,6 @@ def connect(path: Path) -> sqlite3.Connection:
             raise explained(error, path) from error
         raise
     return connection
-
-
-@contextlib.contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """Hold the right to write for the block; what it wrote stands as a whole or not at all."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        with contextlib.suppress(sqlite3.Error):  # the first error is the one to report
-            connection.execute("ROLLBACK")
-        raise
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:

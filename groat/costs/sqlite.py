@@ -1,11 +1,8 @@
 """The ledger in one SQLite file."""
 
 import asyncio
-import decimal
 import json
 import sqlite3
-import threading
-import weakref
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from decimal import Decimal
@@ -15,7 +12,9 @@ from typing import TypeVar
 from groat.costs.amounts import exact_sum, utc_day
 from groat.costs.days import DayReport, read_day
 from groat.costs.ledger import Balance, Ceilings, KeptReply, LedgerTotals, Settled, Used
-from groat.costs.schema import ADD_SPENT, connect, damaged, explained, transaction
+from groat.costs.schema import ADD_SPENT, connect, damaged, explained
+from groat.errors import StorageError
+from groat.sqlite_file import SqliteFile, transaction
 from groat.types import Charge
 
 _T = TypeVar("_T")
@@ -42,10 +41,7 @@ class SqliteLedger:
     def __init__(self, path: Path) -> None:
         """Open nothing yet."""
         self._path = path
-        self._lock = threading.Lock()
-        self._connection: sqlite3.Connection | None = None
-        self._file: tuple[int, int] | None = None
-        self._close: weakref.finalize[..., SqliteLedger] | None = None
+        self._file = SqliteFile(path, connect, lambda error: _explained(path, error))
 
     async def record(
         self, charges: Sequence[Charge], *, run: str, tenant: str, at: float, reply: KeptReply | None = None
@@ -58,7 +54,7 @@ class SqliteLedger:
                 if reply is not None:
                     _write_reply(db, reply, run, at)
 
-        await self._run(write)
+        await self._file.run(write)
 
     async def record_question(self, question: Settled, *, at: float) -> None:
         """Keep how a question ended; the same run written again takes the place of what was there."""
@@ -66,7 +62,7 @@ class SqliteLedger:
             question.run, question.tenant, at, utc_day(at), question.outcome, question.verified, question.escalated,
             question.cost_usd, question.baseline_cost_usd, json.dumps(list(question.path)),
         )  # fmt: skip
-        await self._run(lambda db: db.execute(f"INSERT OR REPLACE INTO questions VALUES ({', '.join('?' * 10)})", row))
+        await self._file.run(lambda db: db.execute(f"INSERT OR REPLACE INTO questions VALUES ({', '.join('?' * 10)})", row))
 
     async def keep_reply(self, reply: KeptReply, *, run: str, at: float) -> None:
         """Keep a paid reply; those that are older than a day are dropped."""
@@ -75,16 +71,16 @@ class SqliteLedger:
             with transaction(db):
                 _write_reply(db, reply, run, at)
 
-        await self._run(write)
+        await self._file.run(write)
 
     async def kept_reply(self, key: str) -> str | None:
         """Return the JSON kept under the key, None without one."""
-        row = await self._run(lambda db: db.execute("SELECT json FROM replies WHERE key = ?", (key,)).fetchone())
+        row = await self._file.run(lambda db: db.execute("SELECT json FROM replies WHERE key = ?", (key,)).fetchone())
         return None if row is None else str(row[0])
 
     async def drop_replies(self, run: str) -> None:
         """Forget the replies of a run that has ended."""
-        await self._run(lambda db: db.execute("DELETE FROM replies WHERE run = ?", (run,)))
+        await self._file.run(lambda db: db.execute("DELETE FROM replies WHERE run = ?", (run,)))
 
     async def reserve(
         self, *, key: str, tenant: str, amount: Decimal, at: float, until: float, within: Ceilings
@@ -100,15 +96,15 @@ class SqliteLedger:
                     db.execute("INSERT INTO reservations VALUES (?, ?, ?, ?)", (key, tenant, f"{amount:f}", until))
                 return fits, balance
 
-        return await self._run(write)
+        return await self._file.run(write)
 
     async def release(self, key: str) -> None:
         """Give back what was held for a call that was not made."""
-        await self._run(lambda db: db.execute("DELETE FROM reservations WHERE key = ?", (key,)))
+        await self._file.run(lambda db: db.execute("DELETE FROM reservations WHERE key = ?", (key,)))
 
     async def balance(self, *, tenant: str, at: float) -> Balance:
         """Return what stands against the budgets on the day of ``at``."""
-        return await self._run(lambda db: _balance(db, tenant, at))
+        return await self._file.run(lambda db: _balance(db, tenant, at))
 
     async def totals(self, *, since: float, tenant: str | None = None) -> LedgerTotals:
         """Sum up what was charged at or after ``since``."""
@@ -132,56 +128,19 @@ class SqliteLedger:
 
     def close(self) -> None:
         """Close the file; the next use opens it again. Never needed: it is closed with the ledger."""
-        with self._lock:
-            self._disconnect()
-
-    async def _run(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
-        return await asyncio.to_thread(self._work, work)
-
-    def _work(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
-        # SQLite's own wait for a lock polls; threads of one process queue here and do not starve one another.
-        with self._lock:
-            try:
-                return work(self._open())
-            except (sqlite3.Error, OSError) as error:
-                # The next use opens the file again: the cause may be gone by then.
-                self._disconnect()
-                raise explained(error, self._path) from error
-            except (ValueError, decimal.InvalidOperation) as error:  # an amount that is no number
-                self._disconnect()
-                raise damaged(self._path) from error
+        self._file.close()
 
     def _report(self, read: Callable[[sqlite3.Connection], _T]) -> _T:
         try:
             with closing(connect(self._path)) as connection:
                 return read(connection)
-        except (sqlite3.Error, OSError) as error:
-            raise explained(error, self._path) from error
-        except (ValueError, decimal.InvalidOperation) as error:  # an amount that is no number
-            raise damaged(self._path) from error
-
-    def _open(self) -> sqlite3.Connection:
-        # A file that was moved away must not go on being written to.
-        if self._connection is not None and self._file == _file_of(self._path):
-            return self._connection
-        self._disconnect()
-        self._connection = connect(self._path)
-        self._close = weakref.finalize(self, self._connection.close)
-        self._file = _file_of(self._path)
-        return self._connection
-
-    def _disconnect(self) -> None:
-        if self._close is not None:
-            self._close()
-        self._connection, self._close, self._file = None, None, None
+        except (sqlite3.Error, OSError, ValueError, ArithmeticError) as error:
+            raise _explained(self._path, error) from error
 
 
-def _file_of(path: Path) -> tuple[int, int] | None:
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        return None
-    return status.st_dev, status.st_ino
+def _explained(path: Path, error: Exception) -> StorageError:
+    # What is neither of SQLite nor of the system is an amount that is no number.
+    return explained(error, path) if isinstance(error, (sqlite3.Error, OSError)) else damaged(path)
 
 
 def _write_charges(db: sqlite3.Connection, charges: Sequence[Charge], run: str, tenant: str, at: float) -> None:

@@ -4,8 +4,8 @@ import unicodedata
 
 import regex
 
-_DIGITS = dict(zip("零〇一二两三四五六七八九", (0, 0, 1, 2, 2, 3, 4, 5, 6, 7, 8, 9), strict=True))
-_SCALES = {"十": 10, "百": 100, "千": 1_000, "万": 10_000, "亿": 100_000_000}
+from groat.text.numerals import han_number
+
 _EN = {
     word: number
     for number, word in enumerate(
@@ -36,8 +36,8 @@ def figures(text: str) -> set[str]:
         raw = match.group().removeprefix("百分之")
         if raw[0].isdigit():
             found.add(_plain(str(float(raw[:-1]) * 10_000)))
-        elif (value := _chinese(raw)) is not None:
-            found.add(str(value))
+        else:
+            found.add(str(han_number(raw)))
     covered = _HAN_NUMBER.sub(" ", flat)
     found.update(_plain(match) for match in _NUMBER.findall(covered))
     found.update(str(_EN[word]) for word in _EN_WORD.findall(flat) if word in _EN and word != "one")
@@ -51,17 +51,3 @@ def _plain(number: str) -> str:
     if number.count(".") == 1:
         return number.rstrip("0").rstrip(".")
     return number
-
-
-def _chinese(numeral: str) -> int | None:
-    total, section, digit = 0, 0, None
-    for char in numeral:
-        if char in _DIGITS:
-            digit = _DIGITS[char] if digit is None else digit * 10 + _DIGITS[char]
-            continue
-        scale = _SCALES[char]
-        if scale >= 10_000:
-            total, section, digit = (total + section + (digit or 0)) * scale, 0, None
-        else:
-            section, digit = section + (1 if digit is None else digit) * scale, None
-    return total + section + (digit or 0)

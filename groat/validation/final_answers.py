@@ -11,6 +11,7 @@ from typing import NamedTuple
 import regex
 
 from groat.text import denials, fold
+from groat.text.numerals import HAN_NUMERAL, HAN_SCALES, han_number
 
 MAX_LITERAL_CHARS = 4_000
 """Longer texts are not parsed as literals: the parser is recursive, and nobody asks for such a value."""
@@ -34,9 +35,6 @@ _SMALL = {
 }
 _TENS = {word: 10 * value for value, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)}
 _SCALES = {"hundred": 100, "thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000}
-_HAN_DIGITS = dict(zip("零〇一二两三四五六七八九", (0, 0, 1, 2, 2, 3, 4, 5, 6, 7, 8, 9), strict=True))
-_HAN_SCALES = {"十": 10, "百": 100, "千": 1_000, "万": 10_000, "亿": 100_000_000}
-_HAN_NUMERAL = "零〇一二两三四五六七八九十百千万亿"
 
 _PLAIN = r"\d{1,15}(?:\.\d{1,15})?|\.\d{1,15}"
 _NUMBER = regex.compile(
@@ -229,7 +227,7 @@ def _value(match: "regex.Match[str]") -> Fraction:
         value += Fraction(int(match.group("part")), int(match.group("part_below")))
     value *= Fraction(10) ** int(match.group("power") or match.group("exponent") or 0)
     scale = (match.group("scale") or "").casefold()
-    value *= _HAN_SCALES.get(scale, _SCALES.get(scale, 1))
+    value *= HAN_SCALES.get(scale, _SCALES.get(scale, 1))
     negative = (match.group("sign") or match.group("sign2")) in {"-", "−"}
     return -value if negative else value
 
@@ -248,29 +246,15 @@ def _unit(match: "regex.Match[str]") -> str | None:
 
 
 def _spelled(text: str) -> Quantity | None:
-    if regex.fullmatch(rf"百分之[{_HAN_NUMERAL}]+", text):
-        return Quantity(Fraction(_han(text[3:])), "%")
-    if share := regex.fullmatch(rf"([{_HAN_NUMERAL}]+)分之([{_HAN_NUMERAL}]+)", text):
-        below = _han(share[1])
-        return Quantity(Fraction(_han(share[2]), below), "") if below else None
-    if han := regex.fullmatch(rf"([{_HAN_NUMERAL}]+)(\p{{Han}}{{0,3}})", text):
+    if regex.fullmatch(rf"百分之[{HAN_NUMERAL}]+", text):
+        return Quantity(Fraction(han_number(text[3:])), "%")
+    if share := regex.fullmatch(rf"([{HAN_NUMERAL}]+)分之([{HAN_NUMERAL}]+)", text):
+        below = han_number(share[1])
+        return Quantity(Fraction(han_number(share[2]), below), "") if below else None
+    if han := regex.fullmatch(rf"([{HAN_NUMERAL}]+)(\p{{Han}}{{0,3}})", text):
         unit = _UNITS.get(han[2], han[2])
-        return Quantity(Fraction(_han(han[1])), unit)
+        return Quantity(Fraction(han_number(han[1])), unit)
     return _english(text)
-
-
-def _han(numeral: str) -> int:
-    total, section, digit = 0, 0, None
-    for char in numeral:
-        if char in _HAN_DIGITS:
-            digit = _HAN_DIGITS[char] if digit is None else digit * 10 + _HAN_DIGITS[char]
-            continue
-        scale = _HAN_SCALES[char]
-        if scale >= 10_000:
-            total, section, digit = (total + section + (digit or 0)) * scale, 0, None
-        else:
-            section, digit = section + (1 if digit is None else digit) * scale, None
-    return total + section + (digit or 0)
 
 
 def _english(text: str) -> Quantity | None:

@@ -7,6 +7,8 @@ from typing import Final, NamedTuple
 
 import regex
 
+from groat.text.numerals import HAN_DIGITS, HAN_SCALES, han_number
+
 _SMALL: Final = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen "
     "nineteen".split()
@@ -15,18 +17,7 @@ _TENS: Final = "twenty thirty forty fifty sixty seventy eighty ninety".split()
 _WORDS: Final = {word: n for n, word in enumerate(_SMALL)} | {word: 10 * n for n, word in enumerate(_TENS, 2)}
 _NUMBERED: Final = "january february march april may june july august september october november december".split()
 _MONTHS: Final = {name: n for n, month in enumerate(_NUMBERED, 1) for name in (month, month[:3])}
-_HAN_DIGITS: Final = dict(zip("零〇一二两三四五六七八九", (0, 0, 1, 2, 2, 3, 4, 5, 6, 7, 8, 9), strict=True))
-_SCALES: Final = {
-    "十": 10,
-    "百": 100,
-    "千": 1e3,
-    "万": 1e4,
-    "亿": 1e8,
-    "million": 1e6,
-    "thousand": 1e3,
-    "hundred": 100,
-    "k": 1e3,
-}
+_SCALES: Final = {**HAN_SCALES, "million": 1e6, "thousand": 1e3, "hundred": 100, "k": 1e3}
 _SIGNS: Final = {"£": "gbp", "$": "usd", "€": "eur", "¥": "cny", "us$": "usd", "hk$": "hkd"}
 
 # How a unit is written in either language, how many base units it is, the base unit.
@@ -232,14 +223,4 @@ def _read(numeral: str) -> float:
 
 def _chinese(numeral: str) -> float:
     whole, _, fraction = numeral.partition("点")
-    total, section, digit = 0.0, 0.0, None
-    for char in whole:
-        if char in _HAN_DIGITS:
-            digit = _HAN_DIGITS[char] if digit is None else digit * 10 + _HAN_DIGITS[char]
-            continue
-        scale = _SCALES[char]
-        if scale >= 10_000:
-            total, section, digit = (total + section + (digit or 0)) * scale, 0.0, None
-        else:
-            section, digit = section + (1 if digit is None else digit) * scale, None
-    return total + section + (digit or 0) + float("0." + "".join(str(_HAN_DIGITS.get(char, 0)) for char in fraction or "0"))
+    return han_number(whole) + float("0." + "".join(str(HAN_DIGITS.get(char, 0)) for char in fraction or "0"))

@@ -11,7 +11,7 @@ import pytest
 
 from graph.context import Context
 from graph.state import Output
-from groat.answering import Patience
+from groat.answering import Answerer, Patience
 from groat.costs import Budget, Budgets, Policy
 from tests.faults import SLOW_S
 from tests.graph.conftest import GOOD, QUESTION, UNCITED, WRONG
@@ -92,6 +92,19 @@ async def test_every_way_through_the_graph_is_paid_to_the_token(
     output = await here.ask(stream=stream)
     assert [verdict["step"] for verdict in output["verdicts"]] == steps
     await assert_paid(here, server, [output], requests)
+
+
+async def test_a_held_answer_that_broke_off_is_paid_to_the_token_when_replies_are_streamed_on_the_wire(
+    world: ServedWorld, server: ModelServer
+) -> None:
+    server.answer_with(lambda body, number: replace(GOOD_REPLY, cut_after=6) if number == 0 else GOOD_REPLY)
+    here = world.with_models(server)
+    endpoints = {tier: replace(one, streams=True) for tier, one in here.services.answerer.endpoints.items()}
+    here = replace(here, services=replace(here.services, answerer=Answerer(endpoints, patience=PATIENCE)))
+    output = await here.ask(stream="hold")
+    assert [call["outcome"] for call in output["attempts"][0]["calls"]] == ["connection", "ok"]
+    assert output["attempts"][0]["first_token_ms"] is None
+    await assert_paid(here, server, [output], 2)
 
 
 async def test_a_hit_makes_no_request_and_costs_nothing(world: ServedWorld, server: ModelServer) -> None:

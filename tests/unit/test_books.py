@@ -1,5 +1,6 @@
 """Charges, made and kept."""
 
+import sqlite3
 from decimal import Decimal
 from pathlib import Path
 from typing import Never
@@ -8,6 +9,7 @@ import pytest
 
 from groat.costs import LOCAL, Books, KeptReply, LedgerTotals, PriceTable, Settled, SqliteLedger
 from groat.errors import StorageError
+from groat.sqlite_file import SqliteFile
 from tests.fakes import FixedClock, usage
 
 PRICES = PriceTable({"ours": {"input": "2", "cached_input": "0.5", "output": "8"}})
@@ -18,8 +20,14 @@ class _FullLedger(SqliteLedger):
 
     def __init__(self) -> None:
         super().__init__(Path("/nowhere/ledger.sqlite"))
+        self._file = _FullDisk()
 
-    async def _run(self, work: object) -> Never:
+
+class _FullDisk(SqliteFile):
+    def __init__(self) -> None:
+        super().__init__(Path("/nowhere"), sqlite3.connect, lambda error: StorageError(str(error)))
+
+    async def run(self, work: object) -> Never:
         raise StorageError("no space is left for the ledger")
 
 

@@ -1,14 +1,10 @@
 """Entries in one SQLite file, shared by the processes of one machine."""
 
 import asyncio
-import contextlib
 import json
 import sqlite3
-import threading
-import weakref
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
@@ -16,8 +12,8 @@ from groat.cache.entry import Entry
 from groat.cache.stores.schema import connect, damaged, storage_error
 from groat.cache.stores.vectors import VectorIndex
 from groat.embedding import Vector
-
-_T = TypeVar("_T")
+from groat.errors import StorageError
+from groat.sqlite_file import SqliteFile, transaction
 
 _COLUMNS = (
     "entry_id, identity, tenant, language, question, exact_text, answer, sources, documents, tier, baseline_cost_usd, "
@@ -36,10 +32,8 @@ class SqliteStore:
     def __init__(self, path: Path) -> None:
         """Open nothing yet."""
         self._path = path
-        self._lock = threading.Lock()
-        self._connection: sqlite3.Connection | None = None
-        self._file: tuple[int, int] | None = None
-        self._close: weakref.finalize[..., SqliteStore] | None = None
+        # Another file may stand in this place one day: nothing known of the old one is true of it.
+        self._file = SqliteFile(path, connect, lambda error: _explained(path, error), on_close=self._forget)
         self._indexes: dict[str, VectorIndex] = {}
         self._newest: dict[str, int] = {}
 
@@ -52,36 +46,36 @@ class SqliteStore:
             ).fetchone()
             return None if row is None else _entry(row)
 
-        entry = await self._run(read)
+        entry = await self._file.run(read)
         return None if entry is None or entry.is_expired(now) else entry
 
     async def nearest(
         self, identity: str, vector: Vector, *, embedder: str, limit: int, now: float
     ) -> list[tuple[Entry, float]]:
         """Return up to ``limit`` entries of one identity with their cosine to ``vector``, highest first."""
-        return await self._run(lambda db: self._nearest(db, identity, vector, embedder, limit, now))
+        return await self._file.run(lambda db: self._nearest(db, identity, vector, embedder, limit, now))
 
     async def put(self, entry: Entry, *, max_entries: int) -> None:
         """Keep an entry, in place of the one with the same identity and text."""
 
         def write(db: sqlite3.Connection) -> None:
-            with _transaction(db):
+            with transaction(db):
                 db.execute("DELETE FROM entries WHERE identity = ? AND exact_text = ?", (entry.identity, entry.exact_text))
                 seq = db.execute(_INSERT, (*_row(entry), entry.created_at)).lastrowid
                 documents = {document["id"] for document in entry.documents}
                 db.executemany("INSERT INTO stands_on VALUES (?, ?)", [(document, seq) for document in documents])
                 _evict(db, max_entries, entry.created_at)
 
-        await self._run(write)
+        await self._file.run(write)
 
     async def mark_used(self, entry_id: str, *, now: float) -> None:
         """Note that an entry was served, for eviction only."""
-        await self._run(lambda db: db.execute("UPDATE entries SET used_at = ? WHERE entry_id = ?", (now, entry_id)))
+        await self._file.run(lambda db: db.execute("UPDATE entries SET used_at = ? WHERE entry_id = ?", (now, entry_id)))
 
     async def delete(self, entry_ids: Collection[str]) -> int:
         """Remove entries by id and return how many there were."""
         wanted = json.dumps(list(entry_ids))
-        return await self._run(
+        return await self._file.run(
             lambda db: db.execute("DELETE FROM entries WHERE entry_id IN (SELECT value FROM json_each(?))", (wanted,)).rowcount
         )
 
@@ -94,11 +88,13 @@ class SqliteStore:
         if tenant is not None:
             conditions.append("tenant = ?")
             values.append(tenant)
-        return await self._run(lambda db: db.execute(f"DELETE FROM entries WHERE {' AND '.join(conditions)}", values).rowcount)
+        return await self._file.run(
+            lambda db: db.execute(f"DELETE FROM entries WHERE {' AND '.join(conditions)}", values).rowcount
+        )
 
     async def count(self) -> int:
         """Return how many entries are kept."""
-        return await self._run(lambda db: int(db.execute("SELECT count(*) FROM entries").fetchone()[0]))
+        return await self._file.run(lambda db: int(db.execute("SELECT count(*) FROM entries").fetchone()[0]))
 
     async def check(self) -> None:
         """Raise ``StorageError`` if the file is damaged or cannot be written; reads the whole file."""
@@ -110,46 +106,13 @@ class SqliteStore:
             db.execute("BEGIN IMMEDIATE")
             db.execute("ROLLBACK")
 
-        await self._run(examine)
+        await self._file.run(examine)
 
     async def close(self) -> None:
         """Close the file; the next use opens it again."""
-        await asyncio.to_thread(self._disconnect_locked)
+        await asyncio.to_thread(self._file.close)
 
-    async def _run(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
-        return await asyncio.to_thread(self._work, work)
-
-    def _work(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
-        with self._lock:
-            db = self._open()
-            try:
-                return work(db)
-            except sqlite3.Error as error:
-                # The next use opens the file again: the cause may be gone by then.
-                self._disconnect()
-                raise storage_error(self._path, error) from error
-            except ValueError as error:  # an entry that is no JSON or no vector
-                self._disconnect()
-                raise damaged(self._path) from error
-
-    def _open(self) -> sqlite3.Connection:
-        if self._connection is not None and self._file == _file_of(self._path):
-            return self._connection
-        self._disconnect()
-        self._connection = connect(self._path)
-        self._close = weakref.finalize(self, self._connection.close)
-        self._file = _file_of(self._path)
-        return self._connection
-
-    def _disconnect_locked(self) -> None:
-        with self._lock:
-            self._disconnect()
-
-    def _disconnect(self) -> None:
-        if self._close is not None:
-            self._close()
-        # Another file may stand in this place next time: nothing known of the old one is true of it.
-        self._connection, self._close, self._file = None, None, None
+    def _forget(self) -> None:
         self._indexes.clear()
         self._newest.clear()
 
@@ -178,20 +141,6 @@ class SqliteStore:
         return index
 
 
-@contextlib.contextmanager
-def _transaction(db: sqlite3.Connection) -> Iterator[None]:
-    """Commit what the block did, or nothing of it when the block fails."""
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        db.execute("COMMIT")
-    except BaseException:
-        # SQLite has rolled back by itself after some failures, a full disk for one.
-        if db.in_transaction:
-            db.execute("ROLLBACK")
-        raise
-
-
 def _evict(db: sqlite3.Connection, max_entries: int, now: float) -> None:
     kept = db.execute("SELECT count(*) FROM entries").fetchone()[0]
     if kept <= max_entries:
@@ -209,14 +158,6 @@ def _by_seq(db: sqlite3.Connection, seqs: Iterable[int], now: float) -> dict[int
     return {seq: entry for seq, entry in entries.items() if not entry.is_expired(now)}
 
 
-def _file_of(path: Path) -> tuple[int, int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
-
-
 def _row(entry: Entry) -> tuple[object, ...]:
     return (
         entry.entry_id, entry.identity, entry.tenant, entry.language, entry.question, entry.exact_text, entry.answer,
@@ -232,3 +173,8 @@ def _entry(row: tuple[object, ...]) -> Entry:
     fields["vector"] = np.frombuffer(blob, dtype=np.float32) if isinstance(blob, bytes) else None
     fields["sources"], fields["documents"] = json.loads(str(fields["sources"])), json.loads(str(fields["documents"]))
     return Entry(**fields)  # type: ignore[arg-type]  # the schema is STRICT and only ``_row`` writes it
+
+
+def _explained(path: Path, error: Exception) -> StorageError:
+    # What is neither of SQLite nor of the system is an entry that is no JSON or no vector.
+    return storage_error(path, error) if isinstance(error, (sqlite3.Error, OSError)) else damaged(path)

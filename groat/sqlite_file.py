@@ -1,0 +1,109 @@
+"""One SQLite file that all threads of a process share, and that other processes may use too."""
+
+import asyncio
+import contextlib
+import sqlite3
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from groat.errors import StorageError
+
+_T = TypeVar("_T")
+
+
+class SqliteFile:
+    """Keeps one connection, lets one thread at a time use it, and opens the file anew when another one stands in its place.
+
+    Nothing may be in use across a fork: a forked process makes its own.
+
+    Args:
+        path: the file.
+        connect: opens it, in autocommit mode and for use by any thread; raises StorageError.
+        explain: turns what went wrong (an error of SQLite or of the system, or a ValueError or ArithmeticError over what a row
+            holds) into one sentence.
+        on_close: told when the connection is closed: nothing known of the file need be true of the next one.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        connect: Callable[[Path], sqlite3.Connection],
+        explain: Callable[[Exception], StorageError],
+        *,
+        on_close: Callable[[], None] | None = None,
+    ) -> None:
+        """Open nothing yet."""
+        self._path = path
+        self._connect = connect
+        self._explain = explain
+        self._on_close = on_close
+        # SQLite's own wait for a lock polls; threads of one process queue here and do not starve one another.
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
+        self._close: weakref.finalize[..., SqliteFile] | None = None
+
+    async def run(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+        """Do ``work`` in a thread and return what it returns.
+
+        Raises:
+            StorageError: as ``explain`` says.
+        """
+        return await asyncio.to_thread(self._work, work)
+
+    def close(self) -> None:
+        """Close the file; the next use opens it again. Never needed: it is closed with this object."""
+        with self._lock:
+            self._disconnect()
+
+    def _work(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+        with self._lock:
+            try:
+                return work(self._open())
+            except (sqlite3.Error, OSError, ValueError, ArithmeticError) as error:
+                # The next use opens the file again: the cause may be gone by then.
+                self._disconnect()
+                raise self._explain(error) from error
+
+    def _open(self) -> sqlite3.Connection:
+        # A file that was moved away must not go on being written to.
+        if self._connection is not None and self._file == _file_of(self._path):
+            return self._connection
+        self._disconnect()
+        self._connection = self._connect(self._path)
+        self._close = weakref.finalize(self, self._connection.close)
+        self._file = _file_of(self._path)
+        return self._connection
+
+    def _disconnect(self) -> None:
+        if self._close is not None:
+            self._close()
+        self._connection, self._close, self._file = None, None, None
+        if self._on_close is not None:
+            self._on_close()
+
+
+@contextlib.contextmanager
+def transaction(db: sqlite3.Connection) -> Iterator[None]:
+    """Hold the right to write for the block; what it wrote stands as a whole or not at all."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        # SQLite has rolled back by itself after some failures, a full disk for one.
+        if db.in_transaction:
+            with contextlib.suppress(sqlite3.Error):  # the first error is the one to report
+                db.execute("ROLLBACK")
+        raise
+
+
+def _file_of(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
