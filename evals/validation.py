@@ -14,12 +14,14 @@ from rich.table import Table
 from typing_extensions import TypedDict
 
 from evals.cache_pairs import asked
+from evals.closeness import Closeness
 from evals.defects import INFORMATION, KINDS, Damaged, damage
 from evals.report import add_json_option, hand_over
-from evals.validation_rows import PARTS, Part, Row, forms, load_rows
+from evals.validation_rows import PARTS, Part, Row, forms, load_reworded, load_rows, read_all
 from groat.answering import NO_ANSWER
-from groat.types import Attempt, Check, Language, Passage
-from groat.validation import check_answer
+from groat.embedding.bundled import BundledEmbedder
+from groat.types import Attempt, Check, Language
+from groat.validation import check_answer, doubtful
 
 DRAWS = 2
 """How often each kind of defect is drawn for one answer."""
@@ -68,7 +70,8 @@ def summed(rows: Sequence[Caught]) -> list[Caught]:
     sums = []
     for language in sorted({row["lang"] for row in rows}):
         mine = [row for row in rows if row["lang"] == language and row["defect"] not in INFORMATION]
-        right = [row for row in mine if row["defect"].startswith("right: ")]
+        # Other words are a row of their own: the sum would hide them among the many forms of the same words.
+        right = [row for row in mine if row["defect"].startswith("right: ") and row["defect"] != "right: reworded"]
         wrong = [row for row in mine if not row["defect"].startswith("right: ")]
         for name, group in (("all right", right), ("all defects", wrong)):
             sums.append(_caught(name, language, sum(r["rows"] for r in group), sum(r["rejected"] for r in group)))
@@ -76,18 +79,22 @@ def summed(rows: Sequence[Caught]) -> list[Caught]:
 
 
 def judged(seed: int, *, part: Part, every: int = 1) -> Iterator[tuple[str, Row, Damaged, list[Check]]]:
-    """Yield every right and every damaged answer with its checks."""
+    """Yield every right and every damaged answer with its checks; of some questions also a right one in other words."""
+    closeness, reworded = Closeness(BundledEmbedder(), read_all()), load_reworded()
     for row in load_rows(part, seed, every=every):
+        if (text := reworded.get(row.question["id"])) is not None:
+            other = Damaged(text=text)
+            yield "right: reworded", row, other, _checks(row, other, closeness)
         rng = random.Random(f"{seed} {row.question['id']} defects")
         for form, right in forms(row, rng):
-            yield f"right: {form}", row, right, _checks(row, right)
+            yield f"right: {form}", row, right, _checks(row, right, closeness)
         for kind in KINDS:
             seen: set[str] = set()
             for _ in range(DRAWS):
                 bad = damage(kind, row.scene, rng)
                 if bad is not None and bad.text not in seen:
                     seen.add(bad.text)
-                    yield kind, row, bad, _checks(row, bad)
+                    yield kind, row, bad, _checks(row, bad, closeness)
 
 
 def _caught(defect: str, language: str, rows: int, rejected: int) -> Caught:
@@ -104,7 +111,7 @@ def wilson(found: int, rows: int) -> tuple[float, float]:
     return round(max(0.0, middle - half) / (1 + square), 4), round((middle + half) / (1 + square), 4)
 
 
-def _checks(row: Row, answer: Damaged) -> list[Check]:
+def _checks(row: Row, answer: Damaged, closeness: Closeness) -> list[Check]:
     attempt: Attempt = {
         "box": "answer_cheap",
         "tier": "cheap",
@@ -119,8 +126,13 @@ def _checks(row: Row, answer: Damaged) -> list[Check]:
         "level": "full",
         "repaired": False,
     }
-    passages: list[Passage] = row.passages
-    return check_answer(asked(row.question), attempt, passages, kind="knowledge", schema=answer.schema)
+    question, passages, schema = asked(row.question), row.passages, answer.schema
+    checks = check_answer(question, attempt, passages, kind="knowledge", schema=schema)
+    if {check["name"] for check in checks if not check["passed"]} != {"support"}:
+        return checks
+    said = doubtful(question, attempt, passages, schema=schema)
+    near = closeness.of(said, list(dict.fromkeys(passage["document_id"] for passage in passages)))
+    return check_answer(question, attempt, passages, kind="knowledge", schema=schema, closeness=near)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Right answers in several forms, each with the passages that it stands on, in two parts that share no document."""
 
 import hashlib
+import json
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -42,6 +43,12 @@ class Row:
     question: Question
     passages: list[Passage]
     scene: Scene
+
+
+def load_reworded() -> dict[str, str]:
+    """Return right answers in words that are not the documents', by the id of the question."""
+    lines = (DOCUMENTS.parent / "reworded.jsonl").read_text(encoding="utf-8").splitlines()
+    return {row["id"]: row["text"] for row in map(json.loads, lines)}
 
 
 def load_rows(part: Part, seed: int, *, every: int = 1) -> Iterator[Row]:

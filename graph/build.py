@@ -26,24 +26,26 @@ def build_graph(s: Services, *, checkpointer: BaseCheckpointSaver[str] | None = 
     g: StateGraph[State, Knobs, Input, Output] = StateGraph(
         State, context_schema=Context, input_schema=Input, output_schema=Output
     )
-    g.add_node(
-        "check_cache",
-        CheckCache(
-            answers=s.answers,
-            knowledge=s.knowledge,
-            embedder=s.embedder,
-            answerer=s.answerer,
-            books=s.books,
-            tenants=s.tenants,
-        ),
+    check_cache = CheckCache(
+        answers=s.answers, knowledge=s.knowledge, embedder=s.embedder, answerer=s.answerer, books=s.books, tenants=s.tenants
     )
+    g.add_node("check_cache", check_cache)
     g.add_node("retrieve", Retrieve(knowledge=s.knowledge, k=s.retrieve_k, max_tokens=s.context_tokens))
     g.add_node("route", RouteQuestion(router=s.router, embedder=s.embedder, books=s.books, budgets=s.budgets))
     g.add_node("compress", Compress(compressor=s.compressor, knowledge=s.knowledge, embedder=s.embedder))
     g.add_node("answer_cheap", AnswerCheap(answerer=s.answerer, books=s.books, budgets=s.budgets))
     g.add_node("answer_expensive", AnswerExpensive(answerer=s.answerer, books=s.books, budgets=s.budgets))
     g.add_node(
-        "validate", Validate(books=s.books, budgets=s.budgets, answerer=s.answerer, acceptance=s.acceptance, adviser=s.adviser)
+        "validate",
+        Validate(
+            books=s.books,
+            budgets=s.budgets,
+            knowledge=s.knowledge,
+            embedder=s.embedder,
+            answerer=s.answerer,
+            acceptance=s.acceptance,
+            adviser=s.adviser,
+        ),
     )
     g.add_node("remember", Remember(answers=s.answers, embedder=s.embedder))
 

