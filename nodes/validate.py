@@ -24,6 +24,7 @@ from groat.answering import (
 from groat.costs import Books, Budgets, Purse, QuestionOutcome, total_text
 from groat.costs import Settled as Closed
 from groat.embedding import Embedder
+from groat.errors import StorageError
 from groat.knowledge import Knowledge
 from groat.routing import promised
 from groat.text import count_tokens
@@ -115,13 +116,8 @@ class Validate:
         update: Update = {"verdicts": [verdict], "charges": charges, "path": ["validate"]}
         settled = None
         if verdict["step"] in {"accept", "exhausted"}:
-            settled = settle(
-                state["asked"],
-                attempts,
-                [*state["verdicts"], verdict],
-                state["passages"],
-                structured=knobs.response_schema is not None,
-            )
+            verdicts, structured = [*state["verdicts"], verdict], knobs.response_schema is not None
+            settled = settle(state["asked"], attempts, verdicts, state["passages"], structured=structured)
             update = {**update, **await self._close(state, verdict, settled, charges)}
         newest = len(attempts) - 1
         if knobs.stream == "live" and attempts[newest]["text"] and (settled is None or settled.attempt != newest):
@@ -137,7 +133,10 @@ class Validate:
         if wrong != {"support"} or self.embedder.name != MEASURED_EMBEDDER:
             return checks, []
         said = doubtful(asked, attempt, given, schema=schema)
-        known = [rows for rows in await self.knowledge.sentence_vectors(state["passages"]) if rows is not None]
+        try:
+            known = [rows for rows in await self.knowledge.sentence_vectors(state["passages"]) if rows is not None]
+        except StorageError:  # without vectors the words decide alone
+            known = []
         if not said or not known:
             return checks, []
         nearest = (await self.embedder.passages(said) @ np.vstack(known).T).max(axis=1)
