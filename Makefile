@@ -18,10 +18,10 @@ fi
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check eval dev bench lock picture local-llm smoke-local
+.PHONY: help install demo test check eval dev bench lock picture local-llm smoke-local training-tools test-training train-judge
 
 help:  ## list the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
 install: .venv/.installed  ## install everything into .venv
 
@@ -68,6 +68,22 @@ local-llm: install  ## a real small language model for this machine
 
 smoke-local: local-llm  ## the seam and the whole graph against that model
 	$(BIN)/python -m pytest -n 0 -m live tests/live --tb=line --log-cli-level=INFO --log-cli-format='%(message)s'
+
+# By version alone: every platform and index has a torch of its own.
+TORCH := torch==2.13.0 onnx==1.23.2
+training-tools: install
+	@$(BIN)/python -c 'import torch, onnx' 2>/dev/null || { \
+	  uv=$$(command -v uv || true); test -n "$$uv" || { test -x $(BIN)/uv && uv=$(BIN)/uv || true; }; \
+	  if [ -n "$$uv" ]; then "$$uv" pip install --quiet --python $(BIN)/python $(TORCH); \
+	  else $(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH); fi; }
+
+test-training: training-tools  ## the tests of what made the judge
+	$(BIN)/python -m pytest -n 2 tests/training
+
+train-judge: training-tools  ## train both sets of the judge's weights: make train-judge DATA=FOLDER
+	@test -n "$(DATA)" || { echo "name the folder that holds cache/ and compress/: make train-judge DATA=FOLDER"; exit 2; }
+	$(BIN)/python -m training --data "$(DATA)" --weights all
+	$(BIN)/python -m training --data "$(DATA)" --weights open
 
 lock:  ## renew the pinned versions
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from langchain_core.embeddings import Embeddings
 
+from graph.judging import LazyJudge
 from graph.models import open_adviser, open_answerer
 from graph.settings import Settings
 from groat.answering import Adviser, Answerer
@@ -17,6 +18,7 @@ from groat.costs import LOCAL, Books, Budget, Budgets, Ledger, PriceTable, Sqlit
 from groat.embedding import Embedder, LangChainEmbedder, RecentQueries
 from groat.embedding.bundled import BundledEmbedder
 from groat.errors import ArtifactError, SettingsError
+from groat.judge import PairJudge
 from groat.knowledge import Knowledge, KnowledgeBase
 from groat.routing import Router, RouterArtifact
 from groat.validation import AcceptanceModel
@@ -36,6 +38,8 @@ class Services:
     """Who is asked for second opinions; None for nobody."""
     acceptance: AcceptanceModel | None
     """None when its artifact cannot be read: then the checks alone decide."""
+    judge: PairJudge
+    """Opened at its first use; has no opinion on anything when it is off or cannot be opened."""
     books: Books
     budgets: Budgets
     tenants: frozenset[str]
@@ -73,6 +77,7 @@ def open_services(settings: Settings, *, embeddings: Embedder | None = None) -> 
         answerer=answerer,
         adviser=open_adviser(settings, answerer),
         acceptance=_acceptance(),
+        judge=LazyJudge(settings.judge, threads=settings.judge_threads),
         books=books,
         budgets=_budgets(settings, ledger),
         tenants=settings.tenants,

@@ -108,6 +108,11 @@ class Settings(BaseModel):
         str, Field(description="'bundled', or a LangChain embeddings class as module:Class; changing it means ingesting again.")
     ] = "bundled"
     embeddings_model: Annotated[str, Field(description="Passed to that class as `model`.")] = ""
+    judge: Annotated[
+        str,
+        Field(description="Weights of the judge of pairs: 'all', 'open' (learned from open sources), a folder, or 'off'."),
+    ] = "all"
+    judge_threads: Annotated[int, Field(ge=1, le=256, description="Cores that one call of the judge may use.")] = 1
     retrieve_k: Annotated[int, Field(ge=1, le=100, description="Most passages for one question.")] = 40
     context_tokens: Annotated[
         int, Field(ge=100, le=200_000, description="Most tokens of passages for one question, before shortening.")

@@ -10,6 +10,7 @@ from typing import Literal
 
 from typing_extensions import TypedDict
 
+from graph.judging import OFF
 from groat.answering import Limits, Sent, Watch, build_prompt
 from groat.answering.limits_redis import RedisLimiter
 from groat.costs import LOCAL, Purse
@@ -36,6 +37,7 @@ async def examine(app: Application) -> list[Part]:
         ("ledger", lambda: _ledger(app)),
         ("embeddings", lambda: _embeddings(app)),
         ("router", lambda: _router(app)),
+        ("judge", lambda: _judge(app)),
         ("cheap model", lambda: _model(app, "cheap")),
         ("expensive model", lambda: _model(app, "expensive")),
         ("limits", lambda: _limits(app)),
@@ -106,6 +108,18 @@ async def _router(app: Application) -> Part:
         says = "no trained router fits these embeddings; everything but small talk goes to the expensive model"
         return {"part": "router", "state": "note", "says": says}
     return {"part": "router", "state": "ok", "says": f"artifact {app.services.router.version}"}
+
+
+async def _judge(app: Application) -> Part:
+    weights, judge = app.settings.judge, app.services.judge
+    begun = time.perf_counter()
+    # A pair on which a working judge always has an opinion.
+    (reason,) = (await judge.same("how do I start?", ["怎么开始？"])).reasons
+    if reason is not None:
+        return {"part": "judge", "state": "note" if weights == OFF else "broken", "says": reason}
+    took = (time.perf_counter() - begun) * 1000
+    says = f"weights {weights!r}, version {judge.version}, {took:.0f} ms to open and answer"
+    return {"part": "judge", "state": "ok", "says": says}
 
 
 async def _model(app: Application, tier: Tier) -> Part:

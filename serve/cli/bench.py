@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from evals.bench_cascade import Report, Unmeasured
     from evals.cascade_cases import Case, Policies
 
-_SEVERAL = ("--data", "--fit")
+_SEVERAL = ("--data", "--fit", "--pairs", "--rows")
 """Options that take all values up to the next option."""
 
 

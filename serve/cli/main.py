@@ -7,10 +7,12 @@ import typer
 
 from groat.errors import GroatError
 from serve.cli.ask import ask_command
-from serve.cli.bench import bench_app
+from serve.cli.bench import SeveralValues, bench_app
 from serve.cli.demo import demo_command
 from serve.cli.doctor import doctor_command
 from serve.cli.documents import forget_command, ingest_command
+from serve.cli.judge import judge_app
+from serve.cli.judge_fit import fit_command
 from serve.cli.ledger import ledger_command
 
 app = typer.Typer(
@@ -28,6 +30,8 @@ app.command("ledger")(ledger_command)
 app.command("doctor")(doctor_command)
 app.command("demo")(demo_command)
 app.add_typer(bench_app, name="bench")
+judge_app.command("fit", cls=SeveralValues)(fit_command)
+app.add_typer(judge_app, name="judge")
 
 
 def main() -> None:

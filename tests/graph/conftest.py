@@ -13,6 +13,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 
 from graph.build import Groat, build_graph
 from graph.context import Context
+from graph.judging import LazyJudge
 from graph.services import Services
 from graph.state import Output
 from groat.answering import Answerer, Endpoint, Patience
@@ -147,6 +148,7 @@ async def make_world(tmp_path: Path, documents: Path) -> MakeWorld:
             ),
             adviser=None,
             acceptance=None,
+            judge=LazyJudge("off"),
             books=Books(prices, ledger, baseline_model=priced_as[1]),
             budgets=budgets(ledger) if budgets else Budgets(ledger),
             tenants=frozenset({"other"}),

@@ -1,0 +1,130 @@
+"""Gathers the rows that the judge is trained on, and the ones that it is measured by."""
+
+import json
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from groat.errors import BadInput
+from training.frames import frame_rows
+from training.mine import mined_rows
+from training.perturb import perturbed_rows
+from training.relevance import relevance_rows
+from training.rows import Row, read_rows, write_rows
+from training.sources import OPEN, PAIRS, STREAMS, UNSEEN, Split, StreamRow, portion, read_pairs, read_stream, split
+from training.support import passage_claims, support_rows
+
+Licence = Literal["all", "open"]
+CLUSTERS = ("qqp-en", "lcqmc-zh", "bq-zh")
+"""Streams whose answer ids are groups of equal questions."""
+PASSAGES = ("hotpot", "2wiki", "musique", "nq", "xquad_en", "xquad_zh", "xquad_zh2en", "cmrc")
+"""Sources whose sentences claims are made of. RGB may only be measured with, DuReader's pages are too rough."""
+SHARES = {
+    "qqp-en": 0.14, "lcqmc-zh": 0.12, "bq-zh": 0.09, "atec-zh": 0.09, "oppo-zh": 0.05, "frames": 0.15, "perturbed": 0.13,
+    "mined": 0.04, "answers": 0.08, "supports": 0.05, "passages": 0.06,
+}  # fmt: skip
+"""Of each pool in every chunk."""
+_GENERATED = {"frames": 150_000, "perturbed": 80_000, "mined": 40_000, "supports": 14_000, "passages": 40_000}
+"""Rows of each generated pool."""
+HELD_GROUPS = 0.12
+"""Share of the groups of sentences and passages that is only measured on."""
+_MEASURED_PER_SOURCE = 120
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """What to train on and what to measure by."""
+
+    pools: Mapping[str, Sequence[Row]]
+    held: Mapping[str, Sequence[Row]]
+    """Never trained on. Of the sources in ``UNSEEN`` nothing at all is."""
+
+    def curve(self) -> dict[str, list[Row]]:
+        """Return the slices whose AUC is measured while training goes on."""
+        chance = random.Random(0)
+        return {name: chance.sample(list(rows), min(_MEASURED_PER_SOURCE, len(rows))) for name, rows in self.held.items()}
+
+
+def gather(data: Path, kept: Path, *, licence: Licence, everything: bool, seed: int, tell: Callable[[str], None]) -> Rows:
+    """Read the sources and generate the rest, about 5 minutes; what was generated once is read from ``kept``.
+
+    Args:
+        data: folder with ``cache`` and ``compress``.
+        kept: for the generated rows.
+        licence: ``open`` leaves out every source that does not plainly allow it.
+        everything: train on the held-out rows too, except those of ``UNSEEN``; then nothing measures the result.
+        seed: decides what is generated.
+        tell: gets a line about the progress.
+
+    Raises:
+        BadInput: a source is not there or damaged.
+    """
+    pairs = {name: read_pairs(data / "cache", name) for name in PAIRS}
+    streams = {name: read_stream(data / "cache", name) for name in STREAMS}
+    chosen = split(pairs, [row for name in CLUSTERS for row in streams[name]])
+    kept.mkdir(parents=True, exist_ok=True)
+    pools: dict[str, list[Row]] = {
+        name: [row for row in rows if not chosen.holds(row.a, row.b)] for name, rows in pairs.items()
+    }
+    held = {name: [row for row in rows if chosen.holds(row.a, row.b)] for name, rows in pairs.items()}
+    for name, make in _makers(data, pairs, streams, chosen, seed).items():
+        made = _kept(kept / f"{name}-{seed}.jsonl", make)
+        if name in ("answers", "supports", "passages"):
+            held[name] = [row for row in made if portion(row.group) < HELD_GROUPS]
+            made = [row for row in made if portion(row.group) >= HELD_GROUPS]
+        elif name != "frames":
+            made = [row for row in made if not chosen.holds(row.a, row.b)]
+        pools[name] = made
+        tell(f"{name}: {len(made):,} rows")
+    if everything:
+        pools = {name: [*rows, *held.get(name, [])] for name, rows in pools.items()}
+    if licence == "open":
+        pools = {name: [row for row in rows if row.open_licence] for name, rows in pools.items()}
+    held |= {name: read_pairs(data / "cache", name) for name in UNSEEN}
+    return Rows(pools=pools, held=held)
+
+
+def _makers(
+    data: Path, pairs: Mapping[str, Sequence[Row]], streams: Mapping[str, Sequence[StreamRow]], chosen: Split, seed: int
+) -> dict[str, Callable[[], Iterable[Row]]]:
+    """Return how each generated pool is made."""
+    trained = [row for rows in pairs.values() for row in rows if not chosen.holds(row.a, row.b)]
+    texts = [
+        (row.query, row.lang, f"{name}:{row.answer_id}", name in OPEN)
+        for name, rows in streams.items()
+        for row in rows
+        if not chosen.holds(row.query)
+    ]
+    plain = {name.rsplit("-", 1)[0]: rows for name, rows in streams.items()}
+    count = _GENERATED
+    return {
+        "frames": lambda: frame_rows(count["frames"], seed),
+        "perturbed": lambda: perturbed_rows(trained, texts, count["perturbed"], seed),
+        "mined": lambda: mined_rows(plain, None, count["mined"], seed),
+        "answers": lambda: relevance_rows(_contexts(data, [*PASSAGES, "dureader"]), seed),
+        "supports": lambda: support_rows(seed, count["supports"]),
+        "passages": lambda: passage_claims(_contexts(data, PASSAGES), seed, count["passages"]),
+    }
+
+
+def _kept(file: Path, make: Callable[[], Iterable[Row]]) -> list[Row]:
+    if not file.exists():
+        part = file.with_suffix(".part")
+        write_rows(make(), part)
+        part.replace(file)
+    return list(read_rows(file))
+
+
+def _contexts(data: Path, names: Sequence[str]) -> list[Mapping[str, Any]]:
+    return [row for name in names for row in _lines(data / "compress" / f"{name}.jsonl")]
+
+
+def _lines(file: Path) -> Iterator[Mapping[str, Any]]:
+    try:
+        with file.open(encoding="utf-8") as lines:
+            for line in lines:
+                yield json.loads(line)
+    except FileNotFoundError as error:
+        raise BadInput(f"{file} is not there; DATA must be the folder that holds cache/ and compress/") from error
