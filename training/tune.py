@@ -30,7 +30,7 @@ class Tuning:
 
     pairs: int
     """In all; the learning rate falls to zero with the last."""
-    rate: float = 5e-5
+    rate: float = 1e-4
     """Of the layers; the heads learn four times as fast."""
     pull: float = 5e-3
     """Share of the way back to the weights it began with, every step. Source: Li et al. 2018, L2-SP."""
