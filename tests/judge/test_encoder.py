@@ -14,7 +14,7 @@ from groat.judge.e5 import Blocks, E5File
 from groat.judge.encoder import Encoder, JudgeUnavailable, Layout, Prefix, merged, open_graph, paired, weights_of
 
 ENGLISH = """\
-how do I reset my password?
+how do I reset the heat pump?
 What is the capital of Peru?
 can I change the address after the parcel has left
 The warranty on the pump runs for three years.

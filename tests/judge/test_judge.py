@@ -29,7 +29,7 @@ CLOSE, APART = 0, 1
 MEANINGS = {
     "en": ("How do I open a bank account?", "What is the way to open a bank account?", "How do I close a bank account?"),
     "zh": ("怎么开通自动续费？", "如何开通自动续费？", "怎么取消自动续费？"),
-    "zh-en": ("怎么重置密码？", "How do I reset my password?", "How do I delete my photos?"),
+    "zh-en": ("怎么重置热泵？", "How do I reset the heat pump?", "How do I delete my photos?"),
     "en-zh": ("When does the museum open?", "博物馆几点开门？", "博物馆的门票多少钱？"),
 }
 """A question, another wording of it, and another question."""
