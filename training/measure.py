@@ -7,7 +7,6 @@ re-reading the best twenty. Support: right answers of the held-out part of the h
 """
 
 import argparse
-import json
 import random
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,11 +22,10 @@ from evals.defects import Kind, damage
 from evals.report import add_json_option, hand_over
 from evals.validation_rows import Row, forms, load_reworded, load_rows
 from groat.compression.ranking import rank_sentences
-from groat.errors import BadInput
 from groat.judge import Judge
 from groat.text import count_tokens, sentence_spans
 from training.pools import HELD_GROUPS, PASSAGES
-from training.sources import portion
+from training.sources import portion, read_contexts
 from training.texts import Groups, sentences, titled
 
 _KEPT = 0.2
@@ -61,7 +59,7 @@ def main(arguments: Sequence[str]) -> None:
 
 def relevance_of(judge: Judge, data: Path, most: int) -> list[dict[str, Any]]:
     """Return the recall of gold sentences by source, and of all together."""
-    contexts = {name: _contexts(data, name) for name in PASSAGES}
+    contexts = {name: read_contexts(data / "compress", name) for name in PASSAGES}
     groups = Groups([row for rows in contexts.values() for row in rows])
     found: list[dict[str, Any]] = []
     for name, rows in contexts.items():
@@ -106,14 +104,6 @@ def _kept(scores: NDArray[np.float64], read: Sequence[tuple[str, str, bool]], go
             break
         kept += "".join(read[i][1].split()) + "\n"
     return sum(gold in kept for gold in golds) / max(1, len(golds))
-
-
-def _contexts(data: Path, name: str) -> list[dict[str, Any]]:
-    file = data / "compress" / f"{name}.jsonl"
-    try:
-        return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
-    except FileNotFoundError as error:
-        raise BadInput(f"{file} is not there; DATA must be the folder that holds cache/ and compress/") from error
 
 
 def support_of(judge: Judge, most: int) -> list[dict[str, Any]]:

@@ -1,19 +1,29 @@
 """Gathers the rows that the judge is trained on, and the ones that it is measured by."""
 
-import json
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from groat.errors import BadInput
 from training.frames import frame_rows
 from training.mine import mined_rows
 from training.perturb import perturbed_rows
 from training.relevance import relevance_rows
 from training.rows import Row, read_rows, write_rows
-from training.sources import OPEN, PAIRS, STREAMS, UNSEEN, Split, StreamRow, portion, read_pairs, read_stream, split
+from training.sources import (
+    OPEN,
+    PAIRS,
+    STREAMS,
+    UNSEEN,
+    Split,
+    StreamRow,
+    portion,
+    read_contexts,
+    read_pairs,
+    read_stream,
+    split,
+)
 from training.support import passage_claims, support_rows
 
 Licence = Literal["all", "open"]
@@ -52,7 +62,7 @@ def gather(data: Path, kept: Path, *, licence: Licence, everything: bool, seed: 
 
     Args:
         data: folder with ``cache`` and ``compress``.
-        kept: for the generated rows.
+        kept: for the generated rows; empty it when the data change.
         licence: ``open`` leaves out every source that does not plainly allow it.
         everything: train on the held-out rows too, except those of ``UNSEEN``; then nothing measures the result.
         seed: decides what is generated.
@@ -118,13 +128,4 @@ def _kept(file: Path, make: Callable[[], Iterable[Row]]) -> list[Row]:
 
 
 def _contexts(data: Path, names: Sequence[str]) -> list[Mapping[str, Any]]:
-    return [row for name in names for row in _lines(data / "compress" / f"{name}.jsonl")]
-
-
-def _lines(file: Path) -> Iterator[Mapping[str, Any]]:
-    try:
-        with file.open(encoding="utf-8") as lines:
-            for line in lines:
-                yield json.loads(line)
-    except FileNotFoundError as error:
-        raise BadInput(f"{file} is not there; DATA must be the folder that holds cache/ and compress/") from error
+    return [row for name in names for row in read_contexts(data / "compress", name)]

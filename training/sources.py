@@ -66,13 +66,26 @@ def read_stream(folder: Path, name: str) -> list[StreamRow]:
     return [StreamRow(raw["query"], str(raw["answer_id"]), raw["lang"]) for raw in _lines(folder / f"stream-{name}.jsonl")]
 
 
+def read_contexts(folder: Path, name: str) -> list[Mapping[str, Any]]:
+    """Read ``NAME.jsonl``: questions with their documents and gold sentences.
+
+    Raises:
+        BadInput: the file is not there, or a line is no JSON.
+    """
+    return list(_lines(folder / f"{name}.jsonl"))
+
+
 def _lines(file: Path) -> Iterator[Mapping[str, Any]]:
+    read = 0
     try:
         with file.open(encoding="utf-8") as lines:
             for line in lines:
+                read += 1
                 yield json.loads(line)
     except FileNotFoundError as error:
         raise BadInput(f"{file} is not there; DATA must be the folder that holds cache/ and compress/") from error
+    except ValueError as error:
+        raise BadInput(f"{file}, line {read}: not a JSON object in UTF-8; fetch the file again") from error
 
 
 class Components:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from groat.errors import BadInput
 from groat.text import fold
 from training.rows import Row
-from training.sources import Components, StreamRow, portion, read_pairs, read_stream, split
+from training.sources import Components, StreamRow, portion, read_contexts, read_pairs, read_stream, split
 
 
 def pair(a: str, b: str, label: int = 1) -> Row:
@@ -132,3 +132,9 @@ def test_components_are_the_smallest_partition_that_joins_every_pair(pairs: list
 def test_a_portion_lies_between_0_and_1_whatever_the_text(text: str) -> None:
     assert 0 <= portion(text) < 1
     assert portion(fold(text)) == portion(fold(text))
+
+
+def test_a_line_that_is_no_json_is_named_with_its_file_and_number(tmp_path: Path) -> None:
+    (tmp_path / "hotpot.jsonl").write_text('{"id": 1}\n{"id": \n', encoding="utf-8")
+    with pytest.raises(BadInput, match=r"hotpot\.jsonl, line 2"):
+        read_contexts(tmp_path, "hotpot")
