@@ -8,6 +8,7 @@ import onnx
 import torch
 from numpy.typing import NDArray
 from onnx import numpy_helper
+from torch import nn
 
 from groat.judge.e5 import E5File
 from training.joint_graph import joint_graph, ranges_of
@@ -32,14 +33,25 @@ def graph_of(joint: Joint, store: StateStore, rows: Sequence[Row]) -> bytes:
 
 
 def joint_of(graph: bytes, file: E5File) -> Joint:
-    """Return the network that the graph was made from, up to the rounding to 8 bits: to go on training."""
+    """Return the network that the graph was made from, up to the rounding to 8 bits: to go on training.
+
+    A graph of fewer layers than are trained now becomes the top of the network; what lies below it starts as E5's.
+    """
     tensors = {one.name: numpy_helper.to_array(one) for one in onnx.load_from_string(graph).graph.initializer}
     joint = from_e5(file)
-    names = _names(len(joint.layers), len(joint.tops))
+    known = sum(name.endswith(".across") for name in tensors)
+    names = _names(known, len(joint.tops))
+    below = len(joint.layers) - known
     with torch.no_grad():
-        for name, parameter in joint.named_parameters():
-            parameter.copy_(torch.from_numpy(_value(tensors, names[name])).reshape(parameter.shape))
+        for number, layer in enumerate(joint.layers[below:]):
+            _fill(layer, f"layers.{number}.", tensors, names)
+        _fill(joint.tops, "tops.", tensors, names)
     return joint
+
+
+def _fill(module: nn.Module, at: str, tensors: Mapping[str, NDArray[Any]], names: Mapping[str, str]) -> None:
+    for name, parameter in module.named_parameters():
+        parameter.copy_(torch.from_numpy(_value(tensors, names[at + name])).reshape(parameter.shape))
 
 
 def _value(tensors: Mapping[str, NDArray[Any]], name: str) -> NDArray[np.float32]:

@@ -9,7 +9,7 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cosine_similarity, gelu, scaled_dot_product_attention
+from torch.nn.functional import cosine_similarity, gelu
 
 from groat.judge.e5 import LOWER, E5File
 from training.rows import HEADS
@@ -57,9 +57,12 @@ class Layer(nn.Module):
             across: shape (n, 1, length, length); 1 where query and key belong to different texts.
         """
         n, length, hidden = states.shape
-        parts = self.qkv(states).view(n, length, 3, self.heads, hidden // self.heads).permute(2, 0, 3, 1, 4)
-        bias = shut + across * self.across.view(1, -1, 1, 1)
-        mixed = scaled_dot_product_attention(parts[0], parts[1], parts[2], attn_mask=bias)
+        width = hidden // self.heads
+        parts = self.qkv(states).view(n, length, 3, self.heads, width).permute(2, 0, 3, 1, 4).reshape(3, -1, length, width)
+        bias = (shut + across * self.across.view(1, -1, 1, 1)).view(-1, length, length)
+        # Written out: torch's own function for it takes a fifth longer when the bias is learned too.
+        attention = torch.baddbmm(bias, parts[0], parts[1].transpose(1, 2), alpha=width**-0.5).softmax(-1)
+        mixed = torch.bmm(attention, parts[2]).view(n, self.heads, length, width)
         states = self.norm(states + self.drop(self.out(mixed.transpose(1, 2).reshape(n, length, hidden))))
         return cast(Tensor, self.last(states + self.drop(self.down(gelu(self.up(states))))))
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from groat.errors import BadInput
 from training.frames import frame_rows
 from training.mine import mined_rows
 from training.perturb import perturbed_rows
@@ -33,7 +34,7 @@ PASSAGES = ("hotpot", "2wiki", "musique", "nq", "xquad_en", "xquad_zh", "xquad_z
 """Sources whose sentences claims are made of. RGB may only be measured with, DuReader's pages are too rough."""
 SHARES = {
     "qqp-en": 0.14, "lcqmc-zh": 0.12, "bq-zh": 0.09, "atec-zh": 0.09, "oppo-zh": 0.05, "frames": 0.15, "perturbed": 0.13,
-    "mined": 0.04, "answers": 0.08, "supports": 0.05, "passages": 0.06,
+    "mined": 0.06, "answers": 0.08, "supports": 0.05, "passages": 0.06,
 }  # fmt: skip
 """Of each pool in every chunk."""
 _GENERATED = {"frames": 150_000, "perturbed": 80_000, "mined": 40_000, "supports": 14_000, "passages": 40_000}
@@ -41,6 +42,15 @@ _GENERATED = {"frames": 150_000, "perturbed": 80_000, "mined": 40_000, "supports
 HELD_GROUPS = 0.12
 """Share of the groups of sentences and passages that is only measured on."""
 _MEASURED_PER_SOURCE = 120
+
+
+def with_labelled(share: float) -> dict[str, float]:
+    """Return the shares with so much of labelled pairs, 0 to 1, and the others as they stand to each other."""
+    if not 0 <= share <= 1:
+        raise BadInput(f"the share of labelled pairs must lie between 0 and 1, not at {share}")
+    labelled = sum(SHARES[name] for name in PAIRS)
+    rest = sum(SHARES.values()) - labelled
+    return {name: part * (share / labelled if name in PAIRS else (1 - share) / rest) for name, part in SHARES.items()}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from groat.judge.e5 import LOWER, E5File
+from groat.judge.encoder import Prefix
 from groat.judge.tokens import E5Tokenizer
 from training.model import Layer, fill_layer
-from training.states import Prefix
 
 
 class Reference:

@@ -1,23 +1,18 @@
 """What E5's lower layers make of each text: computed once, kept in memory in half precision."""
 
 from collections.abc import Iterable, Sequence
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from groat.judge.encoder import Prefix
+from groat.judge.joint import unmarked
+from groat.judge.judge import SIDES, Side
 from training.model import Pairs
-from training.rows import Head, Row
+from training.rows import Row
 
-Prefix = Literal["query: ", "passage: "]
-Side = tuple[Prefix, int]
-"""What E5 wants in front of the text, and the most tokens that are read of it."""
-SIDES: dict[Head, tuple[Side, Side]] = {
-    "same": (("query: ", 48), ("query: ", 48)),
-    "answers": (("query: ", 48), ("passage: ", 96)),
-    "supports": (("passage: ", 64), ("passage: ", 160)),
-}
 _AT_ONCE = 256
 
 
@@ -56,7 +51,7 @@ class StateStore:
             for start in range(0, len(ordered), _AT_ONCE):
                 part = ordered[start : start + _AT_ONCE]
                 for text, states in zip(part, self._lower.states(part, prefix=side[0], most_tokens=side[1]), strict=True):
-                    self._known[side, text] = states.astype(np.float16)
+                    self._known[side, text] = unmarked(states).astype(np.float16)
 
     def of(self, row: Row) -> tuple[NDArray[np.float16], NDArray[np.float16]]:
         """Return the states of both texts of a prepared row."""

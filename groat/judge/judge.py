@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from groat.judge.artifact import HEADS, Head, JudgeArtifact, Tongue, Weights
 from groat.judge.encoder import Encoder, Prefix, States
-from groat.judge.joint import JointLayers
+from groat.judge.joint import JointLayers, unmarked
 from groat.judge.scope import out_of_range
 from groat.text import detect_language, fold
 
@@ -146,7 +146,7 @@ class Judge:
         """Compute the states that are not known yet, and mark all as just used."""
         new = [text for text in dict.fromkeys(texts) if (side, text) not in self._known]
         for text, states in zip(new, self.encoder.states(new, prefix=side[0], most_tokens=side[1]), strict=True):
-            self._known[side, text] = states
+            self._known[side, text] = unmarked(states)
         for text in texts:
             self._known.move_to_end((side, text))
 

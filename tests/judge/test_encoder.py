@@ -154,7 +154,9 @@ def test_two_threads_give_the_same_numbers_as_one(encoder: Encoder) -> None:
 
 def test_a_session_keeps_its_weights_when_the_arrays_change(encoder: Encoder) -> None:
     file = E5File()
-    given = merged([{name: np.array(tensor) for name, tensor in weights_of(file, number).items()} for number in range(8, 12)])
+    given = merged(
+        [{name: np.array(tensor) for name, tensor in weights_of(file, number).items()} for number in range(LOWER, 12)]
+    )
     states = encoder.states(ENGLISH[:2], prefix="query: ")
     packed, layout = np.concatenate(states), Layout.of([len(each) for each in states])
     session = open_graph("upper", given, 1)

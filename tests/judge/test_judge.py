@@ -13,7 +13,8 @@ from groat.errors import ArtifactError
 from groat.judge import Encoder, Judge, JudgeArtifact, JudgeUnavailable
 from groat.judge import judge as module
 from groat.judge.artifact import HEADS, Head
-from groat.judge.joint import JointLayers
+from groat.judge.encoder import Prefix
+from groat.judge.joint import JointLayers, unmarked
 from groat.judge.judge import tongue_of
 
 PAIRS = [
@@ -214,6 +215,19 @@ def test_more_pairs_than_one_run_holds_all_come_right(judge: Judge, monkeypatch:
 def test_two_threads_give_the_same_numbers_as_one(encoder: Encoder, judge: Judge) -> None:
     other = Judge(encoder, JudgeArtifact.load(), threads=2)
     assert np.abs(other.judge("same", PAIRS).p - judge.judge("same", PAIRS).p).max() < 1e-4
+
+
+@pytest.mark.parametrize(("tokens", "kept"), [(12, [0, *range(3, 11)]), (5, [0, 3]), (4, [0, 1, 2, 3]), (2, [0, 1])])
+def test_the_joint_layers_read_begin_and_the_words_and_whatever_a_text_without_words_has(tokens: int, kept: list[int]) -> None:
+    states = np.arange(tokens, dtype=np.float32)[:, None] * np.ones((1, 3), np.float32)
+    assert unmarked(states)[:, 0].tolist() == kept
+
+
+@pytest.mark.parametrize("text", ["lamp", "灯", "how do I return a lamp?", "怎么退掉一盏台灯？"])
+@pytest.mark.parametrize("prefix", ["query: ", "passage: "])
+def test_what_is_left_out_is_the_prefix_and_the_end(encoder: Encoder, text: str, prefix: Prefix) -> None:
+    whole, bare = (encoder._tokenizer.encode([each], most=64)[0] for each in (prefix + text, prefix.strip()))
+    assert [whole[0], *whole[3:-1]][1:] == [token for token in whole if token not in bare]
 
 
 def test_the_version_is_that_of_the_weights(judge: Judge) -> None:

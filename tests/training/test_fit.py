@@ -19,7 +19,7 @@ from groat.judge.e5 import E5File
 from training.export import graph_of, joint_of
 from training.fit import Outcome, Wish, fit, tuning_for
 from training.known_rows import Known, divided
-from training.model import from_e5
+from training.model import Joint, from_e5
 from training.rows import Head, Row
 from training.states import StateStore
 from training.tune import Tuning, tune
@@ -189,6 +189,21 @@ def test_weights_are_read_back_from_the_graph_as_they_were(shipped: Path) -> Non
     twice = joint_of(graph_of(once, store, typical), E5File())
     for one, other in zip(once.parameters(), twice.parameters(), strict=True):
         assert torch.allclose(one, other, rtol=0, atol=1e-6)
+
+
+def test_a_graph_of_fewer_layers_becomes_the_top_of_a_network_that_is_e5_below(shipped: Path) -> None:
+    store, file = StateStore(Encoder()), E5File()
+    joint = joint_of(JudgeArtifact.load(shipped).graph, file)
+    shallow = Joint(file.hidden, file.heads, file.inner, file.epsilon, 2)
+    shallow.layers.load_state_dict(joint.layers[-2:].state_dict())
+    shallow.tops.load_state_dict(joint.tops.state_dict())
+    deep = joint_of(graph_of(shallow, store, [row(number, head) for number in range(10) for head in HEADS]), file)
+    for name, part in (("tops", joint.tops), *((f"layers.{n}", joint.layers[n]) for n in (-1, -2))):
+        other = deep.tops if name == "tops" else deep.layers[int(name.split(".")[1])]
+        for one, two in zip(part.parameters(), other.parameters(), strict=True):
+            assert torch.allclose(one, two, rtol=0, atol=1e-6), name
+    for one, two in zip(from_e5(file).layers[:-2].parameters(), deep.layers[:-2].parameters(), strict=True):
+        assert torch.equal(one, two)
 
 
 def test_the_pull_holds_the_weights_near_those_it_began_with_and_other_randomness_stays(known: Known) -> None:

@@ -19,11 +19,12 @@ import torch
 from groat.errors import BadInput
 from groat.judge import Encoder
 from groat.judge.e5 import E5File
+from groat.judge.encoder import Prefix
 from training import loop
 from training.loop import Plan, Trainer, batches, scores
 from training.model import Joint, from_e5
 from training.rows import HEADS, Head, Row
-from training.states import Prefix, StateStore
+from training.states import StateStore
 
 HIDDEN = 16
 _OFTEN = 40

@@ -10,9 +10,9 @@ import torch
 
 from groat.judge import Encoder
 from groat.judge.e5 import E5File
+from groat.judge.encoder import Prefix
 from groat.judge.tokens import E5Tokenizer
 from training.reference import Reference
-from training.states import Prefix
 
 TEXTS = [
     "who keeps the key to the boat shed?",
