@@ -13,14 +13,14 @@ _MOST_TOKENS = 1024
 """In one call; more pairs take several."""
 _FATAL_ONLY = 4
 _PREFIX = 2
-"""Tokens of E5's "query:" or "passage:", after the mark of begin."""
+"""Tokens left out after the mark of begin: "que" and "ry" of "query:", whose colon stays, or "passage" and ":"."""
 
 
 def unmarked(states: States) -> States:
-    """Return the states that the joint layers read: the mark of begin and the text's own tokens, shape (tokens, hidden).
+    """Return the states that the joint layers read: the mark of begin and the text, shape (tokens, hidden).
 
-    E5's prefix and the mark of end, three tokens of about fifteen, say nothing that tells two texts apart, and cost a fifth of
-    the time. A text without tokens of its own keeps them.
+    Two tokens of E5's prefix and the mark of end, three of about fifteen, say nothing that tells two texts apart, and cost a
+    fifth of the time. A text without tokens of its own keeps them.
     """
     return states if len(states) <= _PREFIX + 2 else np.concatenate([states[:1], states[1 + _PREFIX : -1]])
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from groat.judge import encoder as module
-from groat.judge.e5 import Blocks, E5File
+from groat.judge.e5 import LOWER, Blocks, E5File
 from groat.judge.encoder import Encoder, JudgeUnavailable, Layout, Prefix, merged, open_graph, paired, weights_of
 
 ENGLISH = """\
