@@ -59,7 +59,7 @@ class Layer(nn.Module):
         n, length, hidden = states.shape
         width = hidden // self.heads
         parts = self.qkv(states).view(n, length, 3, self.heads, width).permute(2, 0, 3, 1, 4).reshape(3, -1, length, width)
-        bias = (shut + across * self.across.view(1, -1, 1, 1)).view(-1, length, length)
+        bias = (shut + across * self.across.view(1, -1, 1, 1)).expand(n, self.heads, length, length).reshape(-1, length, length)
         # Written out: torch's own function for it takes a fifth longer when the bias is learned too.
         attention = torch.baddbmm(bias, parts[0], parts[1].transpose(1, 2), alpha=width**-0.5).softmax(-1)
         mixed = torch.bmm(attention, parts[2]).view(n, self.heads, length, width)
