@@ -45,7 +45,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with cache/ and compress/")
     parser.add_argument("--weights", choices=("all", "open"), default="all", help="open: only sources that plainly allow it")
     parser.add_argument("--everything", action="store_true", help="train on the held-out rows too; nothing is measured then")
-    parser.add_argument("--pairs", type=int, default=400_000, help="pairs in all, about 50 a second on two cores")
+    parser.add_argument("--pairs", type=int, default=400_000, help="pairs in all, about 20 a second on one core")
     parser.add_argument("--rate", type=float, default=2e-4, help="learning rate of the layers at its peak")
     parser.add_argument("--labelled", type=float, help="share of labelled pairs, 0 to 1; about a half without it")
     parser.add_argument("--seed", type=int, default=1, help="of the training: what is drawn when, what is dropped out")

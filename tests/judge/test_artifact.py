@@ -3,12 +3,12 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from groat.errors import ArtifactError
-from groat.judge.artifact import EMBEDDER, FORMAT, HEADS, MOST_BYTES, TONGUES, JudgeArtifact, Scaling, save, version_of
+from groat.judge.artifact import EMBEDDER, FORMAT, HEADS, MOST_BYTES, TONGUES, JudgeArtifact, Scaling, Weights, save, version_of
 
 GRAPH = bytes(range(256)) * 8
 WHAT_TO_DO = r"; reinstall groat, train them again with make train-judge, or go without: GROAT_JUDGE=off$"
@@ -139,8 +139,9 @@ def test_a_scaling_that_is_no_number_is_refused(folder: Path, value: object) -> 
         JudgeArtifact.load(folder)
 
 
-def test_the_weights_that_come_with_groat_are_sound() -> None:
-    artifact = JudgeArtifact.load()
-    assert artifact.weights == "all"
+@pytest.mark.parametrize("weights", get_args(Weights))
+def test_the_weights_that_come_with_groat_are_sound(weights: Weights) -> None:
+    artifact = JudgeArtifact.load(weights)
+    assert artifact.weights == weights
     assert len(artifact.graph) <= MOST_BYTES
     assert all(each.slope > 0 for by_tongue in artifact.scalings.values() for each in by_tongue.values())
