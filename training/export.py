@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 from torch import nn
 
+from groat.errors import BadInput
 from groat.judge.e5 import E5File
 from training.joint_graph import joint_graph, ranges_of
 from training.model import Joint, from_e5
@@ -42,6 +43,8 @@ def joint_of(graph: bytes, file: E5File) -> Joint:
     known = sum(name.endswith(".across") for name in tensors)
     names = _names(known, len(joint.tops))
     below = len(joint.layers) - known
+    if known == 0 or below < 0:
+        raise BadInput(f"the graph has {known} joint layers, and 1 to {len(joint.layers)} are expected; name a judge.onnx")
     with torch.no_grad():
         for number, layer in enumerate(joint.layers[below:]):
             _fill(layer, f"layers.{number}.", tensors, names)
