@@ -196,7 +196,8 @@ async def test_the_deadline_cuts_every_wait_short(outcome: Outcome, streaming: b
 
 async def test_a_stream_that_is_given_up_is_paid_for_the_words_that_came() -> None:
     records = Records()
-    words = Says(text="one two three four five six seven eight nine ten " * 9, usage=COUNTED, piece_delay_s=0.03)
+    # Half a minute of words: a machine that stands still for seconds must not see the end of them before the deadline.
+    words = Says(text="one two three four five six seven eight nine ten " * 100, usage=COUNTED, piece_delay_s=0.03)
     with serve_model(words) as server:
         with pytest.raises(ModelError):
             await ask(answerer(served(server)), records, streaming=True, within_s=0.5)
