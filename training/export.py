@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
+from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 from onnx import numpy_helper
 from torch import nn
@@ -37,8 +38,15 @@ def joint_of(graph: bytes, file: E5File) -> Joint:
     """Return the network that the graph was made from, up to the rounding to 8 bits: to go on training.
 
     A graph of fewer layers than are trained now becomes the top of the network; what lies below it starts as E5's.
+
+    Raises:
+        BadInput: the bytes are no such graph.
     """
-    tensors = {one.name: numpy_helper.to_array(one) for one in onnx.load_from_string(graph).graph.initializer}
+    try:
+        loaded = onnx.load_from_string(graph)
+    except DecodeError as error:
+        raise BadInput("what to start from is no ONNX graph; name a judge.onnx") from error
+    tensors = {one.name: numpy_helper.to_array(one) for one in loaded.graph.initializer}
     joint = from_e5(file)
     known = sum(name.endswith(".across") for name in tensors)
     names = _names(known, len(joint.tops))

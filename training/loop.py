@@ -116,12 +116,18 @@ class Trainer:
         self._done, self._step, self._chunk = saved["done"], saved["step"], saved["chunk"]
         self._seconds = saved["seconds"]
         self._tell(f"goes on after {self._done:,} pairs")
+        if saved.get("pairs", self._plan.pairs) != self._plan.pairs:
+            self._tell(
+                f"it was to end after {saved['pairs']:,} pairs and now ends after {self._plan.pairs:,}: the learning rate "
+                "falls otherwise than in a run of one piece"
+            )
 
     def _save(self) -> None:
         part = self._folder / "checkpoint.part"
         state = {
             "joint": self._joint.state_dict(), "optimiser": self._optimiser.state_dict(), "rng": torch.get_rng_state(),
             "done": self._done, "step": self._step, "chunk": self._chunk, "seconds": self._seconds, "seed": self._plan.seed,
+            "pairs": self._plan.pairs,
         }  # fmt: skip
         torch.save(state, part)
         part.replace(self._folder / "checkpoint.pt")

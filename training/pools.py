@@ -26,6 +26,7 @@ from training.sources import (
     split,
 )
 from training.support import passage_claims, support_rows
+from training.written import written_rows
 
 Licence = Literal["all", "open"]
 CLUSTERS = ("qqp-en", "lcqmc-zh", "bq-zh")
@@ -33,8 +34,8 @@ CLUSTERS = ("qqp-en", "lcqmc-zh", "bq-zh")
 PASSAGES = ("hotpot", "2wiki", "musique", "nq", "xquad_en", "xquad_zh", "xquad_zh2en", "cmrc")
 """Sources whose sentences claims are made of. RGB may only be measured with, DuReader's pages are too rough."""
 SHARES = {
-    "qqp-en": 0.14, "lcqmc-zh": 0.12, "bq-zh": 0.09, "atec-zh": 0.09, "oppo-zh": 0.05, "frames": 0.15, "perturbed": 0.13,
-    "mined": 0.06, "answers": 0.08, "supports": 0.05, "passages": 0.06,
+    "qqp-en": 0.13, "lcqmc-zh": 0.10, "bq-zh": 0.08, "atec-zh": 0.08, "oppo-zh": 0.05, "frames": 0.10, "perturbed": 0.10,
+    "mined": 0.04, "answers": 0.09, "supports": 0.05, "passages": 0.07, "written": 0.16,
 }  # fmt: skip
 """Of each pool in every chunk."""
 _GENERATED = {"frames": 150_000, "perturbed": 80_000, "mined": 40_000, "supports": 14_000, "passages": 40_000}
@@ -91,7 +92,7 @@ def gather(data: Path, kept: Path, *, licence: Licence, everything: bool, seed: 
     held = {name: [row for row in rows if chosen.holds(row.a, row.b)] for name, rows in pairs.items()}
     for name, make in _makers(data, pairs, streams, chosen, seed).items():
         made = _kept(kept / f"{name}-{seed}.jsonl", make)
-        if name in ("answers", "supports", "passages"):
+        if name in ("answers", "supports", "passages", "written"):
             held[name] = [row for row in made if portion(row.group) < HELD_GROUPS]
             made = [row for row in made if portion(row.group) >= HELD_GROUPS]
         elif name != "frames":
@@ -125,6 +126,7 @@ def _makers(
         "mined": lambda: mined_rows(plain, None, count["mined"], seed),
         "answers": lambda: relevance_rows(_contexts(data, [*PASSAGES, "dureader"]), seed),
         "supports": lambda: support_rows(seed, count["supports"]),
+        "written": lambda: written_rows(seed),
         "passages": lambda: passage_claims(_contexts(data, PASSAGES), seed, count["passages"]),
     }
 

@@ -206,6 +206,12 @@ def test_a_graph_of_fewer_layers_becomes_the_top_of_a_network_that_is_e5_below(s
         assert torch.equal(one, two)
 
 
+@pytest.mark.parametrize("graph", [b"no graph", b"\x08\x01"])
+def test_what_is_no_judge_is_refused_as_a_start(graph: bytes) -> None:
+    with pytest.raises(BadInput, match=r"name a judge\.onnx"):
+        joint_of(graph, E5File())
+
+
 def test_the_pull_holds_the_weights_near_those_it_began_with_and_other_randomness_stays(known: Known) -> None:
     store, file = StateStore(Encoder()), E5File()
     own = [row(number) for number in range(40)]

@@ -137,6 +137,13 @@ def test_a_run_that_was_killed_ends_with_the_weights_of_one_that_was_not(tmp_pat
     assert [line["pairs"] for line in curves[0]] == [0, 80, 120]
 
 
+def test_a_run_that_is_to_end_elsewhere_than_it_began_says_so(tmp_path: Path) -> None:
+    Trainer(tiny(), StateStore(Words()), plan(40), tmp_path, lambda _: None).run({})
+    told: list[str] = []
+    Trainer(tiny(), StateStore(Words()), plan(80), tmp_path, told.append)
+    assert any("was to end after 40 pairs and now ends after 80" in line for line in told)
+
+
 def test_a_folder_of_a_run_with_another_seed_is_refused(tmp_path: Path) -> None:
     Trainer(tiny(), StateStore(Words()), plan(40), tmp_path, lambda _: None).run({})
     with pytest.raises(BadInput, match="a run with seed 0; name another folder"):
