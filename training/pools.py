@@ -6,9 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from groat.errors import BadInput
+from groat.judge.encoder import Encoder
 from training.frames import frame_rows
 from training.mine import mined_rows
+from training.neighbours import neighbour_rows
 from training.perturb import perturbed_rows
 from training.relevance import relevance_rows
 from training.rows import Row, read_rows, write_rows
@@ -34,15 +39,23 @@ CLUSTERS = ("qqp-en", "lcqmc-zh", "bq-zh")
 PASSAGES = ("hotpot", "2wiki", "musique", "nq", "xquad_en", "xquad_zh", "xquad_zh2en", "cmrc")
 """Sources whose sentences claims are made of. RGB may only be measured with, DuReader's pages are too rough."""
 SHARES = {
-    "qqp-en": 0.13, "lcqmc-zh": 0.10, "bq-zh": 0.08, "atec-zh": 0.08, "oppo-zh": 0.05, "frames": 0.10, "perturbed": 0.10,
-    "mined": 0.04, "answers": 0.09, "supports": 0.05, "passages": 0.07, "written": 0.16,
+    "qqp-en": 0.13, "lcqmc-zh": 0.10, "bq-zh": 0.08, "atec-zh": 0.08, "oppo-zh": 0.05, "frames": 0.08, "perturbed": 0.09,
+    "mined": 0.04, "neighbours": 0.14, "answers": 0.08, "supports": 0.05, "passages": 0.06, "written": 0.16,
 }  # fmt: skip
 """Of each pool in every chunk."""
-_GENERATED = {"frames": 150_000, "perturbed": 80_000, "mined": 40_000, "supports": 14_000, "passages": 40_000}
+_GENERATED = {
+    "frames": 150_000,
+    "perturbed": 80_000,
+    "mined": 40_000,
+    "neighbours": 60_000,
+    "supports": 14_000,
+    "passages": 40_000,
+}
 """Rows of each generated pool."""
 HELD_GROUPS = 0.12
 """Share of the groups of sentences and passages that is only measured on."""
 _MEASURED_PER_SOURCE = 120
+_TEXTS_AT_ONCE, _MOST_TOKENS = 64, 512
 
 
 def with_labelled(share: float) -> dict[str, float]:
@@ -96,6 +109,8 @@ def gather(data: Path, kept: Path, *, licence: Licence, everything: bool, seed: 
             held[name] = [row for row in made if portion(row.group) < HELD_GROUPS]
             made = [row for row in made if portion(row.group) >= HELD_GROUPS]
         elif name != "frames":
+            if name == "neighbours":
+                held[name] = [row for row in made if chosen.holds(row.a, row.b)]
             made = [row for row in made if not chosen.holds(row.a, row.b)]
         pools[name] = made
         tell(f"{name}: {len(made):,} rows")
@@ -108,7 +123,11 @@ def gather(data: Path, kept: Path, *, licence: Licence, everything: bool, seed: 
 
 
 def _makers(
-    data: Path, pairs: Mapping[str, Sequence[Row]], streams: Mapping[str, Sequence[StreamRow]], chosen: Split, seed: int
+    data: Path,
+    pairs: Mapping[str, Sequence[Row]],
+    streams: Mapping[str, Sequence[StreamRow]],
+    chosen: Split,
+    seed: int,
 ) -> dict[str, Callable[[], Iterable[Row]]]:
     """Return how each generated pool is made."""
     trained = [row for rows in pairs.values() for row in rows if not chosen.holds(row.a, row.b)]
@@ -126,9 +145,16 @@ def _makers(
         "mined": lambda: mined_rows(plain, None, count["mined"], seed),
         "answers": lambda: relevance_rows(_contexts(data, [*PASSAGES, "dureader"]), seed),
         "supports": lambda: support_rows(seed, count["supports"]),
+        "neighbours": lambda: neighbour_rows({name: streams[name] for name in CLUSTERS}, _vectors, count["neighbours"], seed),
         "written": lambda: written_rows(seed),
         "passages": lambda: passage_claims(_contexts(data, PASSAGES), seed, count["passages"]),
     }
+
+
+def _vectors(texts: Sequence[str]) -> NDArray[np.float32]:
+    encoder = Encoder()
+    parts = [texts[start : start + _TEXTS_AT_ONCE] for start in range(0, len(texts), _TEXTS_AT_ONCE)]
+    return np.concatenate([encoder.vectors(encoder.states(part, prefix="query: ", most_tokens=_MOST_TOKENS)) for part in parts])
 
 
 def _kept(file: Path, make: Callable[[], Iterable[Row]]) -> list[Row]:
