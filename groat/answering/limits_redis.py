@@ -1,16 +1,10 @@
 """Requests and tokens per minute, counted in Redis for all processes that share it."""
 
 import asyncio
-import threading
 from collections.abc import Awaitable, Sequence
 from math import ceil
 from typing import cast
-from urllib.parse import urlsplit
-from weakref import WeakKeyDictionary
 
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import (
     AuthenticationError,
     AuthorizationError,
@@ -20,18 +14,16 @@ from redis.exceptions import (
     RedisError,
     ResponseError,
 )
-from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from groat.answering.limits import Limits
-from groat.errors import SettingsError, StorageError
+from groat.errors import StorageError
+from groat.redis_link import RedisLink
 
 _SOCKET_S = 0.5
 """Longest wait for one reply: a script takes some 0.1 ms, so a Redis this slow is worth less than counting alone."""
 _DEADLINE_S = 1.0
 """Longest wait for one answer, with the way through the pool, a new connection and a second try."""
-_CONNECTIONS = 8
-"""For each event loop; calls beyond wait their turn, since a script takes less than making a connection."""
 _LEAST_WAIT_S = 0.001
 _ASK_AGAIN_US = 50_000
 """A call in flight may end with fewer tokens than it held, and nobody knows when."""
@@ -129,10 +121,9 @@ class RedisLimiter:
 
     def __init__(self, url: str, *, abandoned_after_s: float = 600.0) -> None:
         """Keep the address; nothing is opened yet."""
-        self._url = url
+        # A step may be sent twice: Redis was restarted and a kept connection is dead.
+        self._link = RedisLink(url, "the call limits", reply_s=_SOCKET_S, turn_s=_DEADLINE_S, again=True)
         self._abandoned_after_s = abandoned_after_s
-        self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, Redis] = WeakKeyDictionary()
-        self._lock = threading.Lock()
 
     async def take(self, scope: str, limits: Limits, tokens: int, lease: str) -> float:
         """Take a slot for one call; return 0 when it was taken, else seconds (> 0) after which to ask again.
@@ -176,46 +167,16 @@ class RedisLimiter:
 
     async def aclose(self) -> None:
         """Close the connections of the running loop; a later call opens new ones."""
-        with self._lock:
-            client = self._clients.pop(asyncio.get_running_loop(), None)
-        if client is not None:
-            await client.aclose()
+        await self._link.aclose()
 
     async def _run(self, script: str, scope: str, *arguments: str | int) -> int:
-        client = self._client()
-        run = client.register_script(script)
+        run = self._link.client().register_script(script)
         try:
             async with asyncio.timeout(_DEADLINE_S):
                 # redis-py types the result as everything that any script may return; these return integers.
                 return await cast("Awaitable[int]", run(keys=_keys(scope), args=list(arguments)))
         except (RedisError, OSError) as error:  # the deadline's TimeoutError is an OSError
-            raise StorageError(f"the call limits in Redis at {_place(self._url)} {_advice(error)}") from error
-
-    def _client(self) -> Redis:
-        loop = asyncio.get_running_loop()
-        with self._lock:
-            if (client := self._clients.get(loop)) is None:
-                client = self._clients[loop] = _connect(self._url)
-        return client
-
-
-def _connect(url: str) -> Redis:
-    try:
-        pool = BlockingConnectionPool.from_url(
-            url,
-            max_connections=_CONNECTIONS,
-            timeout=_DEADLINE_S,
-            socket_timeout=_SOCKET_S,
-            socket_connect_timeout=_SOCKET_S,
-            # Redis was restarted and a kept connection is dead: the second try has a new one. Time-outs are not tried again.
-            retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
-        )
-    except ValueError as error:
-        # The message of redis-py may repeat the address, and with it the password.
-        raise SettingsError(
-            "the address of Redis for the call limits cannot be used; write it as redis://host:6379/0"
-        ) from error
-    return Redis.from_pool(pool)
+            raise StorageError(f"{self._link.name} {_advice(error)}") from error
 
 
 def _keys(scope: str) -> Sequence[str]:
@@ -225,15 +186,6 @@ def _keys(scope: str) -> Sequence[str]:
 
 def _microseconds(seconds: float) -> int:
     return ceil(seconds * 1e6)
-
-
-def _place(url: str) -> str:
-    """Return the address without the password."""
-    try:
-        parts = urlsplit(url)
-        return f"{parts.hostname or 'localhost'}:{parts.port or 6379}" if parts.scheme != "unix" else parts.path
-    except ValueError:
-        return "an address that cannot be read"
 
 
 def _advice(error: Exception) -> str:
