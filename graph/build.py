@@ -1,11 +1,14 @@
 """The picture."""
 
+from functools import partial
+
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
 from graph.context import Context
 from graph.edges import after_cache, after_compress, after_route, after_validate
+from graph.landing import add_box
 from graph.services import Services
 from graph.state import Input, Output, State
 from nodes import Knobs
@@ -27,27 +30,22 @@ def build_graph(s: Services, *, checkpointer: BaseCheckpointSaver[str] | None = 
         State, context_schema=Context, input_schema=Input, output_schema=Output
     )
     check_cache = CheckCache(
-        answers=s.answers, knowledge=s.knowledge, embedder=s.embedder, answerer=s.answerer, books=s.books, tenants=s.tenants
-    )
+        answers=s.answers, flights=s.flights, knowledge=s.knowledge, embedder=s.embedder, answerer=s.answerer, books=s.books,
+        tenants=s.tenants,
+    )  # fmt: skip
     g.add_node("check_cache", check_cache)
-    g.add_node("retrieve", Retrieve(knowledge=s.knowledge, k=s.retrieve_k, max_tokens=s.context_tokens))
-    g.add_node("route", RouteQuestion(router=s.router, embedder=s.embedder, books=s.books, budgets=s.budgets))
-    g.add_node("compress", Compress(compressor=s.compressor, knowledge=s.knowledge, embedder=s.embedder))
-    g.add_node("answer_cheap", AnswerCheap(answerer=s.answerer, books=s.books, budgets=s.budgets))
-    g.add_node("answer_expensive", AnswerExpensive(answerer=s.answerer, books=s.books, budgets=s.budgets))
-    g.add_node(
-        "validate",
-        Validate(
-            books=s.books,
-            budgets=s.budgets,
-            knowledge=s.knowledge,
-            embedder=s.embedder,
-            answerer=s.answerer,
-            acceptance=s.acceptance,
-            adviser=s.adviser,
-        ),
-    )
-    g.add_node("remember", Remember(answers=s.answers, embedder=s.embedder))
+    add = partial(add_box, g, s.flights)
+    add("retrieve", Retrieve(knowledge=s.knowledge, k=s.retrieve_k, max_tokens=s.context_tokens))
+    add("route", RouteQuestion(router=s.router, embedder=s.embedder, books=s.books, budgets=s.budgets))
+    add("compress", Compress(compressor=s.compressor, knowledge=s.knowledge, embedder=s.embedder))
+    add("answer_cheap", AnswerCheap(answerer=s.answerer, books=s.books, budgets=s.budgets))
+    add("answer_expensive", AnswerExpensive(answerer=s.answerer, books=s.books, budgets=s.budgets))
+    validate = Validate(
+        books=s.books, budgets=s.budgets, knowledge=s.knowledge, embedder=s.embedder, answerer=s.answerer,
+        acceptance=s.acceptance, adviser=s.adviser,
+    )  # fmt: skip
+    add("validate", validate)
+    add("remember", Remember(answers=s.answers, flights=s.flights, embedder=s.embedder))
 
     g.add_edge(START, "check_cache")
     g.add_conditional_edges("check_cache", after_cache)

@@ -6,12 +6,15 @@ from decimal import Decimal
 
 from langchain_core.embeddings import Embeddings
 
-from graph.judging import LazyJudge
+from graph.judging import OFF, LazyJudge
 from graph.models import open_adviser, open_answerer
 from graph.settings import Settings
 from groat.answering import Adviser, Answerer
 from groat.cache import AnswerCache, SqliteStore
-from groat.cache import Calibration as CacheCalibration
+from groat.cache.flight import Flights
+from groat.cache.flight_redis import RedisLeases
+from groat.cache.opening import OWN, open_rule
+from groat.cache.policy import CachePolicy
 from groat.compression import Calibration as CompressionCalibration
 from groat.compression import Compressor
 from groat.costs import LOCAL, Books, Budget, Budgets, Ledger, PriceTable, SqliteLedger
@@ -29,6 +32,8 @@ class Services:
     """The engines that the boxes ask. Opening them reads no database and calls nobody."""
 
     answers: AnswerCache
+    flights: Flights
+    """Equal questions that are asked at once share one answer."""
     knowledge: Knowledge
     embedder: Embedder
     router: Router
@@ -68,8 +73,19 @@ def open_services(settings: Settings, *, embeddings: Embedder | None = None) -> 
         baseline_model=answerer.endpoints["expensive"].priced_as,
         embedding_priced_as=LOCAL if bundled else settings.embeddings_model,
     )
+    judge = LazyJudge(settings.judge, threads=settings.judge_threads)
+    rule = open_rule(
+        embedder.name,
+        None if settings.judge == OFF else judge,
+        max_wrong=settings.max_wrong,
+        across=settings.cache_across_languages,
+        verifier=settings.data_dir / OWN,
+    )
     return Services(
-        answers=AnswerCache(SqliteStore(settings.data_dir / "cache.sqlite"), _cache_calibration(embedder)),
+        answers=AnswerCache(
+            SqliteStore(settings.data_dir / "cache.sqlite"), rule, policy=CachePolicy.load(settings.cache_policy)
+        ),
+        flights=Flights(RedisLeases(settings.redis_url) if settings.redis_url else None, wait_s=settings.share_wait_s),
         knowledge=KnowledgeBase(settings.data_dir / "knowledge.sqlite", embedder),
         embedder=embedder,
         router=Router(_router_artifact(), embedder=embedder.name),
@@ -77,7 +93,7 @@ def open_services(settings: Settings, *, embeddings: Embedder | None = None) -> 
         answerer=answerer,
         adviser=open_adviser(settings, answerer),
         acceptance=_acceptance(),
-        judge=LazyJudge(settings.judge, threads=settings.judge_threads),
+        judge=judge,
         books=books,
         budgets=_budgets(settings, ledger),
         tenants=settings.tenants,
@@ -115,14 +131,6 @@ def _embedder(settings: Settings) -> Embedder:
     if not isinstance(embeddings, Embeddings):
         raise SettingsError(f"GROAT_EMBEDDINGS names {settings.embeddings!r}, which is no LangChain Embeddings class")
     return LangChainEmbedder(embeddings, f"{settings.embeddings}/{settings.embeddings_model}")
-
-
-def _cache_calibration(embedder: Embedder) -> CacheCalibration | None:
-    try:
-        return CacheCalibration.load(embedder=embedder.name)
-    except ArtifactError:
-        # The cache then serves exact hits only, and each lookup says so.
-        return None
 
 
 def _acceptance() -> AcceptanceModel | None:

@@ -113,6 +113,19 @@ class Settings(BaseModel):
         Field(description="Weights of the judge of pairs: 'all', 'open' (learned from open sources), a folder, or 'off'."),
     ] = "all"
     judge_threads: Annotated[int, Field(ge=1, le=256, description="Cores that one call of the judge may use.")] = 1
+    max_wrong: Annotated[
+        float, Field(ge=0, le=1, description="Largest share of wrong answers among those that the cache serves by likeness.")
+    ] = 0.01
+    cache_across_languages: Annotated[
+        bool, Field(description="Serve a Chinese question with the kept answer of an English one, and the other way round.")
+    ] = False
+    cache_policy: Annotated[
+        Path | None, Field(description="TOML file that says what may be kept for how long; empty: the policy of groat.")
+    ] = None
+    share_wait_s: Annotated[
+        float,
+        Field(ge=0, le=600, description="Longest wait for an equal question that is being answered, in seconds; 0: never."),
+    ] = 10.0
     retrieve_k: Annotated[int, Field(ge=1, le=100, description="Most passages for one question.")] = 40
     context_tokens: Annotated[
         int, Field(ge=100, le=200_000, description="Most tokens of passages for one question, before shortening.")

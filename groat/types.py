@@ -112,6 +112,26 @@ class CacheCandidate(TypedDict):
     similarity: float
     differences: list[str]
     """What the guard found to differ, such as "number" or "negation"; empty when nothing did."""
+    score: NotRequired[float]
+    """Log odds that one answer serves both, by the fitted rule; not there when cosine and checks alone decide."""
+    judged: NotRequired[float | None]
+    """Probability that the judge of pairs gives; None when it was not asked or had no opinion."""
+    least_score: NotRequired[float | None]
+    """Score that the promised share of wrong hits takes; None where no score proves it."""
+    bound: NotRequired[float | None]
+    """Upper bound (95 %) of the share of wrong hits in force at that score."""
+    evidence: NotRequired[dict[str, float]]
+    """What the score was made of, by name; values of 0 are left out."""
+
+
+class Waited(TypedDict):
+    """An equal question, or one that the same answer serves, that was being answered when this one was asked."""
+
+    run: str
+    ms: float
+    """How long this question waited for it, in milliseconds."""
+    kept: bool
+    """Whether its answer came into the cache in time."""
 
 
 class Lookup(TypedDict):
@@ -127,7 +147,9 @@ class Lookup(TypedDict):
     threshold: float | None
     """Similarity that a semantic hit needs; None when no semantic search was made."""
     calibration: str
-    """Version of the calibration in force."""
+    """Version of the rule in force: the verifier's, or the calibration's."""
+    waited: NotRequired[Waited]
+    """Not there when nobody else was answering it."""
 
 
 class CachedAnswer(TypedDict):

@@ -1,5 +1,6 @@
 """Read the question and ask the answer cache, before anything that costs money."""
 
+import asyncio
 import hashlib
 import json
 import time
@@ -14,13 +15,15 @@ from typing_extensions import TypedDict
 
 from groat.answering import PROMPT_VERSION, Answerer
 from groat.cache import AnswerCache, conversation_key
+from groat.cache.flight import Boarding, Flights, Flying
+from groat.cache.identity import exact_text, identity_key
 from groat.conversation import read_question
 from groat.costs import Books, Settled, total_text
 from groat.embedding import Embedder, Vector
 from groat.errors import UnknownTenant
 from groat.knowledge import Knowledge
 from groat.tracing import names
-from groat.types import Asked, CachedAnswer, Charge, Identity, Lookup, Source
+from groat.types import Asked, CachedAnswer, Charge, Identity, Lookup, Source, Waited
 from nodes import Knobs
 
 
@@ -62,6 +65,8 @@ class CheckCache:
     """The box ``check_cache``."""
 
     answers: AnswerCache
+    flights: Flights
+    """Equal questions that are asked at once share one answer."""
     knowledge: Knowledge
     embedder: Embedder
     answerer: Answerer
@@ -83,7 +88,18 @@ class CheckCache:
         )
         await self._know(knobs.tenant)
         run = uuid.uuid4().hex
-        identity = self._identity(asked, knobs)
+        try:
+            return await self._begin(asked, run, asked_at, messages, runtime)
+        except BaseException:
+            # Whoever waits for this question must not wait for one that failed or was given up.
+            await asyncio.shield(self.flights.land(run, kept=None))
+            raise
+
+    async def _begin(
+        self, asked: Asked, run: str, asked_at: float, messages: Sequence[AnyMessage], runtime: Runtime[Knobs]
+    ) -> Update:
+        knobs = runtime.context
+        identity = self.identity(asked, knobs)
         charges: list[Charge] = []
         lookup, kept = _OFF, None
         if knobs.use_cache:
@@ -116,18 +132,52 @@ class CheckCache:
     async def _lookup(
         self, identity: Identity, asked: Asked, run: str, charges: list[Charge]
     ) -> tuple[Lookup, CachedAnswer | None]:
-        """Ask the cache; the embedding, where one is needed, is added to ``charges``."""
+        """Ask the cache, after a miss once more when an equal question was being answered and its answer was kept.
+
+        The embedding, where one is needed, is added to ``charges``.
+        """
+        known: dict[str, Vector] = {}
 
         async def embed(text: str) -> Vector:
-            vector = await self.embedder.query(text)
-            key = f"{run}:check_cache:embedding"
-            charges.append(self.books.embedding(key=key, box="check_cache", model=self.embedder.name, text=text))
-            return vector
+            if text not in known:
+                known[text] = await self.embedder.query(text)
+                key = f"{run}:check_cache:embedding"
+                charges.append(self.books.embedding(key=key, box="check_cache", model=self.embedder.name, text=text))
+            return known[text]
 
         async def current_versions(ids: Collection[str]) -> dict[str, str]:
             return await self.knowledge.versions(ids, tenant=asked["tenant"])
 
-        return await self.answers.lookup(identity, asked, embed=embed, current_versions=current_versions)
+        lookup, kept = await self.answers.lookup(identity, asked, embed=embed, current_versions=current_versions)
+        if lookup["outcome"] != "miss" or not self.answers.keeps(asked):
+            return lookup, kept
+        boarding = await self._board(identity, asked, run, known.get(asked["search_text"]))
+        if boarding.waited_for is None:
+            return lookup, kept
+        if boarding.kept or boarding.leads:
+            lookup, kept = await self.answers.lookup(identity, asked, embed=embed, current_versions=current_versions)
+        if kept is not None:
+            await self.flights.land(run, kept=True)
+        waited: Waited = {
+            "run": boarding.waited_for, "ms": round(boarding.waited_s * 1000, 2), "kept": boarding.kept
+        }  # fmt: skip
+        return {**lookup, "waited": waited}, kept
+
+    async def _board(self, identity: Identity, asked: Asked, run: str, vector: Vector | None) -> Boarding:
+        """Lead, or wait for who does."""
+        question = Flying(
+            run=run,
+            group=identity_key(identity),
+            key=hashlib.sha256(exact_text(asked["text"]).encode("utf-8", "replace")).hexdigest(),
+            text=asked["search_text"],
+            language=asked["language"],
+            vector=vector,
+        )
+
+        async def alike(others: Sequence[Flying]) -> str | None:
+            return None if vector is None else await self.answers.same_as(asked, vector, others)
+
+        return await self.flights.board(question, alike=alike)
 
     async def _know(self, tenant: str) -> None:
         if tenant not in self.tenants and tenant not in await self.knowledge.tenants():
@@ -136,7 +186,8 @@ class CheckCache:
                 "or add it to GROAT_TENANTS"
             )
 
-    def _identity(self, asked: Asked, knobs: Knobs) -> Identity:
+    def identity(self, asked: Asked, knobs: Knobs) -> Identity:
+        """Return what must be equal, exactly, before a kept answer may serve this question."""
         return {
             "tenant": asked["tenant"],
             "answer_language": asked["answer_language"],

@@ -7,6 +7,8 @@ from langgraph.runtime import Runtime
 from typing_extensions import TypedDict
 
 from groat.cache import AnswerCache
+from groat.cache.flight import Flights
+from groat.cache.policy import admission
 from groat.embedding import Embedder
 from groat.tracing import names
 from groat.types import Asked, Attempt, DocumentVersion, Identity, Passage, Route, Shortened, Source, Verdict
@@ -16,6 +18,7 @@ from nodes import Knobs
 class Needs(TypedDict):
     """What this box reads."""
 
+    run: str
     asked: Asked
     identity: Identity
     route: Route
@@ -39,13 +42,14 @@ class Remember:
     """The box ``remember``."""
 
     answers: AnswerCache
+    flights: Flights
     embedder: Embedder
 
     async def __call__(self, state: Needs, runtime: Runtime[Knobs]) -> Update:
         """Offer the answer to the cache, which may refuse it."""
         kept = False
         degraded = state["route"].get("budget_bound") or any(verdict["step"] == "degrade" for verdict in state["verdicts"])
-        if runtime.context.use_cache and not degraded:
+        if runtime.context.use_cache and not degraded and not _refusal(state):
             shortened = state["shortened"]
             kept = await self.answers.remember(
                 state["identity"],
@@ -59,8 +63,21 @@ class Remember:
                 },
                 embed=self.embedder.query,
             )
+        await self.flights.land(state["run"], kept=kept)
         runtime.stream_writer({names.EVENT: names.REMEMBERED if kept else names.NOT_REMEMBERED})
         return {"path": ["remember"]}
+
+
+def _refusal(state: Needs) -> str:
+    """Return why the answer may not be kept, "" when it may."""
+    verdict = state["verdicts"][-1]
+    failed = {check["name"] for check in verdict["checks"] if not check["passed"]}
+    return admission(
+        state["asked"],
+        verified=verdict["ok"],
+        complete="complete" not in failed,
+        refused="answers" in failed or state["attempts"][-1]["abstained"],
+    )
 
 
 def _versions(passages: Sequence[Passage]) -> list[DocumentVersion]:

@@ -83,10 +83,10 @@ async def _knowledge(app: Application) -> Part:
 async def _cache(app: Application) -> Part:
     await app.services.answers.check()
     says = f"{await app.services.answers.count()} answers kept"
-    if app.services.answers.calibration is None:
+    if not app.services.answers.rule.version:
         says += "; no thresholds fit these embeddings, so only equal questions hit"
         return {"part": "cache", "state": "note", "says": says}
-    return {"part": "cache", "state": "ok", "says": f"{says}, thresholds {app.services.answers.calibration.version}"}
+    return {"part": "cache", "state": "ok", "says": f"{says}, rule {app.services.answers.rule.version}"}
 
 
 async def _ledger(app: Application) -> Part:

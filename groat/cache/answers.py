@@ -2,13 +2,13 @@
 
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from typing import Literal
+from typing import Literal, Protocol
 
-from groat.cache.accept import Judged, judge
+from groat.cache.accept import AcceptRule, Judged, Kept
 from groat.cache.calibration import Calibration
 from groat.cache.entry import Entry, NewAnswer, new_entry
 from groat.cache.identity import exact_text, identity_key
-from groat.cache.policy import alike_reason, cacheable
+from groat.cache.policy import CachePolicy, Ruling
 from groat.cache.stores.protocol import AnswerStore
 from groat.embedding import Vector
 from groat.errors import BadInput, GroatError, StorageError
@@ -21,12 +21,23 @@ NEAREST = 8
 """How many kept questions are judged: more are never alike enough when eight nearer ones were refused."""
 
 
+class InFlight(Kept, Protocol):
+    """A question that is being answered."""
+
+    @property
+    def vector(self) -> Vector | None:
+        """Its unit vector; None when only an equal question may share its answer."""
+        ...
+
+
 class AnswerCache:
     """Looks answers up and keeps them, in any store, under the thresholds of a calibration.
 
     Args:
         store: where entries are kept; it is opened at the first use.
-        calibration: thresholds for hits by likeness. None: only equal questions hit, and misses say "no_calibration".
+        rule: decides on hits by likeness; a calibration alone stands for the rule by cosine and checks. None: only equal
+            questions hit, and misses say "no_calibration".
+        policy: what may be kept, for how long, and matched how; the shipped one without it.
         max_entries: largest number of entries, over all tenants; the ones used longest ago go first.
         clock: seconds since the epoch.
     """
@@ -34,23 +45,25 @@ class AnswerCache:
     def __init__(
         self,
         store: AnswerStore,
-        calibration: Calibration | None,
+        rule: AcceptRule | Calibration | None,
         *,
+        policy: CachePolicy | None = None,
         max_entries: int = 100_000,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Keep the arguments; nothing is opened."""
         self._store = store
-        self._calibration = calibration
+        self._rule = rule if isinstance(rule, AcceptRule) else AcceptRule(rule)
+        self._policy = policy or CachePolicy.load(None)
         self._max_entries = max_entries
         self._clock = clock
         self.last_failure: str | None = None
         """What the newest failure was, for a health page; None since the last lookup or remembering that worked."""
 
     @property
-    def calibration(self) -> Calibration | None:
-        """The thresholds in force; None when only equal questions hit."""
-        return self._calibration
+    def rule(self) -> AcceptRule:
+        """What decides on hits by likeness."""
+        return self._rule
 
     async def lookup(
         self, identity: Identity, asked: Asked, *, embed: Embed, current_versions: CurrentVersions
@@ -64,11 +77,11 @@ class AnswerCache:
         reason is the sentence of the failure, since the question can still be answered. Outcome "off" means that the policy
         does not let this question into the cache; the reason says which rule.
         """
-        allowed, reason = cacheable(asked)
-        if not allowed:
-            return self._decided("off", reason), None
+        ruling = self._policy.judge(asked)
+        if ruling.cache == "never":
+            return self._decided("off", ruling.reason), None
         try:
-            lookup, entry = await self._search(identity, asked, embed, current_versions)
+            lookup, entry = await self._search(identity, asked, ruling, embed, current_versions)
         except GroatError as error:
             self.last_failure = str(error)
             return self._decided("error", str(error)), None
@@ -92,18 +105,21 @@ class AnswerCache:
             asked: the question.
             answer: the answer with all it stands on. Only validated, complete answers may be offered.
             embed: returns the vector of a text; called once, or not at all when only an equal question may hit.
-            ttl_s: how long it may be served, in seconds, whether it is hit or not; None: until a document changes.
+            ttl_s: longest life in seconds, whether it is hit or not; the policy may set a shorter one. None: what the policy
+                says, which may be until a document changes.
 
         Returns:
             True when it is kept. False when the policy refuses the question, the answer is empty, the life is not positive, or
             the store failed (see ``last_failure``). Never raises a ``GroatError``.
         """
+        ruling = self._policy.judge(asked)
+        ttl_s = min((life for life in (ttl_s, ruling.ttl_s) if life is not None), default=None)
         empty = not answer["answer"].strip() or (ttl_s is not None and ttl_s <= 0) or self._max_entries < 1
-        if empty or not cacheable(asked)[0]:
+        if empty or ruling.cache == "never":
             return False
         try:
-            vector = await embed(asked["search_text"]) if self._may_match_alike(asked) else None
-            embedder = self._calibration.embedder if self._calibration else ""
+            vector = await embed(asked["search_text"]) if self._threshold(asked, ruling)[0] is not None else None
+            embedder = self._rule.embedder
             entry = new_entry(identity, asked, answer, vector=vector, embedder=embedder, now=self._clock(), ttl_s=ttl_s)
             await self._store.put(entry, max_entries=self._max_entries)
         except GroatError as error:
@@ -111,6 +127,25 @@ class AnswerCache:
             return False
         self.last_failure = None
         return True
+
+    async def same_as(self, asked: Asked, vector: Vector, others: Sequence[InFlight]) -> str | None:
+        """Return the key of the question in flight whose answer will serve this one, by the rule of the cache; None for none.
+
+        Args:
+            asked: the question.
+            vector: its unit vector.
+            others: questions of the same identity that are being answered; those without a vector are left out.
+        """
+        ruling = self._policy.judge(asked)
+        if self._threshold(asked, ruling)[0] is None:
+            return None
+        near = [(one, float(one.vector @ vector)) for one in others if one.vector is not None]
+        judged = await self._rule.judge(asked, sorted(near, key=lambda each: -each[1])[:NEAREST], max_wrong=ruling.max_wrong)
+        return next((one.entry.entry_id for one in judged if one.accepted), None)
+
+    def keeps(self, asked: Asked) -> bool:
+        """Say whether the policy lets an answer to this question be kept at all."""
+        return self._policy.judge(asked).cache != "never"
 
     async def forget(self, *, document_id: str | None = None, tenant: str | None = None, everything: bool = False) -> int:
         """Remove answers and return how many there were.
@@ -142,7 +177,7 @@ class AnswerCache:
         await self._store.check()
 
     async def _search(
-        self, identity: Identity, asked: Asked, embed: Embed, current_versions: CurrentVersions
+        self, identity: Identity, asked: Asked, ruling: Ruling, embed: Embed, current_versions: CurrentVersions
     ) -> tuple[Lookup, Entry | None]:
         key = identity_key(identity)
         same = await self._store.exact(key, exact_text(asked["text"]), now=self._clock())
@@ -151,16 +186,17 @@ class AnswerCache:
                 "entry_id": same.entry_id, "question": same.question, "similarity": 1.0, "differences": []
             }  # fmt: skip
             return self._decided("hit", "exact", tier="exact", candidate=candidate), same
-        threshold, reason = self._threshold(asked)
+        threshold, reason = self._threshold(asked, ruling)
         if threshold is None:
             return self._decided("miss", "stale" if same else reason), None
         vector = await embed(asked["search_text"])
-        embedder = self._calibration.embedder if self._calibration else ""
+        embedder = self._rule.embedder
         nearest = await self._store.nearest(key, vector, embedder=embedder, limit=NEAREST, now=self._clock())
-        return await self._choose(judge(asked, nearest, threshold), threshold, same is not None, current_versions)
+        judged = await self._rule.judge(asked, nearest, max_wrong=ruling.max_wrong)
+        return await self._choose(judged, threshold, same is not None, current_versions)
 
     async def _choose(
-        self, judged: Sequence[Judged], threshold: float, stale: bool, current_versions: CurrentVersions
+        self, judged: Sequence[Judged[Entry]], threshold: float, stale: bool, current_versions: CurrentVersions
     ) -> tuple[Lookup, Entry | None]:
         """Serve the best accepted candidate whose documents are unchanged; explain the miss by the best one refused."""
         for one in judged:
@@ -172,7 +208,7 @@ class AnswerCache:
         if not judged:
             return self._decided("miss", "stale" if stale else "empty", threshold=threshold), None
         best = judged[0].candidate
-        refused = "differs" if best["similarity"] >= threshold else "below_threshold"
+        refused = "differs" if best.get("score", best["similarity"]) >= threshold else "below_threshold"
         return self._decided("miss", "stale" if stale else refused, candidate=best, threshold=threshold), None
 
     async def _is_true(self, entry: Entry, current_versions: CurrentVersions) -> bool:
@@ -186,16 +222,13 @@ class AnswerCache:
         await self._store.delete([entry.entry_id])
         return False
 
-    def _threshold(self, asked: Asked) -> tuple[float | None, str]:
-        """Return the similarity that a hit by likeness needs; None, and why, when there may be none."""
-        if self._calibration is None:
+    def _threshold(self, asked: Asked, ruling: Ruling) -> tuple[float | None, str]:
+        """Return the least score or cosine of a hit by likeness; None, and why, when there may be none."""
+        if not self._rule.version:
             return None, "no_calibration"
-        if reason := alike_reason(asked):
-            return None, reason
-        return self._calibration.threshold(asked["language"]), "no_calibration"
-
-    def _may_match_alike(self, asked: Asked) -> bool:
-        return self._threshold(asked)[0] is not None
+        if ruling.cache == "exact":
+            return None, ruling.reason
+        return self._rule.threshold(asked, max_wrong=ruling.max_wrong), "no_calibration"
 
     def _decided(
         self,
@@ -212,5 +245,5 @@ class AnswerCache:
             "reason": reason,
             "candidate": candidate,
             "threshold": threshold,
-            "calibration": self._calibration.version if self._calibration else "",
+            "calibration": self._rule.version,
         }

@@ -7,6 +7,7 @@ wordings of one question, which costs a hit and harms nobody.
 
 from collections.abc import Callable
 from difflib import SequenceMatcher
+from functools import lru_cache
 
 import regex
 
@@ -16,6 +17,8 @@ from groat.text import content_words, denials, detect_language, figures, fold
 GUARD_VERSION = 1
 """Raise this when any check changes: a calibration made with other checks is refused."""
 
+_REMEMBERED = 8192
+"""Texts whose parts are remembered: a question is held against several others, and kept ones come again."""
 _LONG_CHARS = 80
 _LONG_RATIO = 3.0
 
@@ -37,7 +40,12 @@ def differences(a: str, b: str) -> list[str]:
 
 def _figures_differ(a: str, b: str) -> bool:
     # 一个 and "1" are mostly articles; against another figure they still differ.
-    return figures(a) - {"1"} != figures(b) - {"1"}
+    return _figures(a) != _figures(b)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _figures(text: str) -> frozenset[str]:
+    return frozenset(figures(text) - {"1"})
 
 
 # "refundable" and "non-refundable", "mute" and "unmute"
@@ -45,13 +53,23 @@ _DENYING_PREFIX = ("un", "non-", "non", "in", "im", "dis", "self-", "de-")
 
 
 def _negation_differs(a: str, b: str) -> bool:
-    return denials(a) != denials(b) or _prefixed(a, b) or _prefixed(b, a)
+    return _denials(a) != _denials(b) or _prefixed(a, b) or _prefixed(b, a)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _denials(text: str) -> int:
+    return denials(text)
 
 
 def _prefixed(a: str, b: str) -> bool:
     """Say whether ``b`` has a word of ``a`` with a denying prefix that ``a`` lacks."""
-    left, right = set(_WORD.findall(a)), set(_WORD.findall(b))
+    left, right = _word_set(a), _word_set(b)
     return any(prefix + word in right - left for word in left - right if len(word) > 3 for prefix in _DENYING_PREFIX)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _word_set(text: str) -> frozenset[str]:
+    return frozenset(_WORD.findall(text))
 
 
 _QUESTION_WORDS = {
@@ -76,13 +94,15 @@ _SAME_ASKING = [{"way", "place"}, {"price", "count"}, {"way", "price"}, {"time",
 
 
 def _question_word_differs(a: str, b: str) -> bool:
-    left, right = _asks(a), _asks(b)
+    left, right = asked_kinds(a), asked_kinds(b)
     if not left or not right or left & right:
         return False
     return not any(left | right <= alike for alike in _SAME_ASKING)
 
 
-def _asks(text: str) -> set[str]:
+@lru_cache(maxsize=_REMEMBERED)
+def asked_kinds(text: str) -> set[str]:
+    """Return what a folded question asks for: a reason, a place, a price ..."""
     return {kind for kind, pattern in _ASKS.items() if pattern.search(text)}
 
 
@@ -99,6 +119,7 @@ def _direction_differs(a: str, b: str) -> bool:
     return any(connector in other and _crossed(before, after, *other[connector]) for connector, (before, after) in one.items())
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def _ends(text: str) -> dict[str, tuple[set[str], set[str]]]:
     """Return for each connector the content words shortly before and shortly after it."""
     return {
@@ -128,6 +149,7 @@ def _name_differs(a: str, b: str) -> bool:
     return set(_CODE.findall(a)) != set(_CODE.findall(b))
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def _latin(text: str) -> set[str]:
     return {regex.sub(r"[-'’.]", "", word) for word in _LATIN.findall(text) if not word.isdigit()} - _NO_NAMES
 
@@ -145,6 +167,7 @@ def _quoted_differs(a: str, b: str) -> bool:
     return any(words not in fold(b) for words in left) or any(words not in fold(a) for words in right)
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def _quoted(text: str) -> set[str]:
     return {fold(part) for match in _QUOTED.finditer(text) for part in match.groups() if part}
 
@@ -178,6 +201,7 @@ def _swapped(a: str, b: str) -> bool:
     return not _same_stem("".join(left[i:j]), "".join(right[k:m]))
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def _content(text: str) -> list[str]:
     if detect_language(text) == "zh":
         return list(_LIGHT_ZH.sub("", text))

@@ -34,15 +34,34 @@ def opposite_sides(a: str, b: str) -> bool:
     A question may name several sides ("opened or unopened"); then the other must name the same ones. In a strict group,
     naming none differs from naming one.
     """
-    left, right = (_PARTED.sub(r"\g<verb> \g<particle> \g<object>", text) for text in (a, b))
-    return any(_differ(group, left, right) for group in _groups())
+    one, other = _named(a), _named(b)
+    groups = _groups()
+    for number in one.keys() | other.keys():
+        left, right = one.get(number), other.get(number)
+        if left != right and (groups[number].strict or (left and right)):
+            return True
+    return False
 
 
-def _differ(group: _Group, a: str, b: str) -> bool:
-    left, right = group.named(a), group.named(b)
-    if left == right:
-        return False
-    return group.strict or bool(left and right)
+@lru_cache(maxsize=8192)
+def _named(text: str) -> dict[int, frozenset[int]]:
+    """Return number of a group -> the sides that the text names, of the groups of which it names any."""
+    joined = _PARTED.sub(r"\g<verb> \g<particle> \g<object>", text)
+    # Most texts hold a word of few groups, and finding these takes a twentieth of what all patterns would.
+    starts = {joined[at : at + size] for size in (1, 2) for at in range(len(joined) - size + 1)}
+    likely = {number for start in starts for word, number in _starts().get(start, ()) if word in joined}
+    found = {number: _groups()[number].named(joined) for number in likely}
+    return {number: sides for number, sides in found.items() if sides}
+
+
+@lru_cache(maxsize=1)
+def _starts() -> dict[str, list[tuple[str, int]]]:
+    """Return the first two characters of each word, or its only one -> the words with the number of their group."""
+    found: dict[str, list[tuple[str, int]]] = {}
+    for number, group in enumerate(_groups()):
+        for word in group.sides:
+            found.setdefault(word[:2], []).append((word, number))
+    return found
 
 
 @lru_cache(maxsize=1)

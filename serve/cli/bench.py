@@ -10,13 +10,14 @@ from typer.core import TyperCommand
 
 from groat.costs.prices import PriceTable
 from groat.errors import BadInput
+from serve.cli.bench_hits import cache_command
 from serve.cli.output import JsonOption, console, write_json
 
 if TYPE_CHECKING:
     from evals.bench_cascade import Report, Unmeasured
     from evals.cascade_cases import Case, Policies
 
-_SEVERAL = ("--data", "--fit", "--pairs", "--rows")
+_SEVERAL = ("--data", "--fit", "--pairs", "--rows", "--stream")
 """Options that take all values up to the next option."""
 
 
@@ -138,3 +139,6 @@ def _print(reports: "list[Report]", unmeasured: "list[Unmeasured]") -> None:
             f"is unknown (models without a list price: {lacking})",
             markup=False,
         )
+
+
+bench_app.command("cache", cls=SeveralValues)(cache_command)

@@ -58,7 +58,7 @@ async def _run(app: Application) -> list[tuple[str, Answered]]:
         books = app.services.books
         services = replace(
             app.services,
-            answers=AnswerCache(SqliteStore(Path(folder) / "cache.sqlite"), app.services.answers.calibration),
+            answers=AnswerCache(SqliteStore(Path(folder) / "cache.sqlite"), app.services.answers.rule),
             books=Books(books.prices, SqliteLedger(Path(folder) / "ledger.sqlite"), baseline_model=books.baseline_model),
         )
         graph = build_graph(services)

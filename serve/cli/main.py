@@ -8,6 +8,7 @@ import typer
 from groat.errors import GroatError
 from serve.cli.ask import ask_command
 from serve.cli.bench import SeveralValues, bench_app
+from serve.cli.cache import cache_app, calibrate_command
 from serve.cli.demo import demo_command
 from serve.cli.doctor import doctor_command
 from serve.cli.documents import forget_command, ingest_command
@@ -32,6 +33,8 @@ app.command("demo")(demo_command)
 app.add_typer(bench_app, name="bench")
 judge_app.command("fit", cls=SeveralValues)(fit_command)
 app.add_typer(judge_app, name="judge")
+cache_app.command("calibrate", cls=SeveralValues)(calibrate_command)
+app.add_typer(cache_app, name="cache")
 
 
 def main() -> None:

@@ -20,6 +20,7 @@ from groat.answering import Answerer, Endpoint, Patience
 from groat.cache import AnswerCache, SqliteStore
 from groat.cache import Calibration as CacheCalibration
 from groat.cache.calibration import LanguageCalibration, Measured
+from groat.cache.flight import Flights
 from groat.compression import Calibration, Compressor
 from groat.compression.calibration import Point
 from groat.costs import Books, Budgets, Ledger, LedgerTotals, PriceTable, SqliteLedger
@@ -129,6 +130,7 @@ async def make_world(tmp_path: Path, documents: Path) -> MakeWorld:
         points = () if share is None else (Point(share=share, loss=0.0, loss_upper=0.0, rows=1),)
         services = Services(
             answers=AnswerCache(SqliteStore(tmp_path / "cache.sqlite"), cache_calibration(alike)),
+            flights=Flights(),
             knowledge=knowledge,
             embedder=embedder,
             router=router_of(p_cheap_ok),

@@ -1,0 +1,55 @@
+"""Puts the accept rule together from what is shipped, or from what was calibrated on one's own questions."""
+
+from pathlib import Path
+
+from groat.cache.accept import AcceptRule, SameJudge
+from groat.cache.calibration import Calibration
+from groat.cache.verifier import Verifier, VerifierArtifact
+from groat.errors import ArtifactError
+
+OWN = "cache-verifier.json"
+"""Name of the file, in the folder of data, that ``groat cache calibrate`` writes and every process reads."""
+
+
+def open_rule(
+    embedder: str,
+    judge: SameJudge | None = None,
+    *,
+    max_wrong: float = 0.01,
+    across: bool = False,
+    verifier: Path | None = None,
+) -> AcceptRule:
+    """Return the rule for these vectors; where the verifier cannot be used, the rule by cosine and checks by hand.
+
+    Args:
+        embedder: name of the embedder whose vectors are compared.
+        judge: reads the best candidates; None for a rule without it.
+        max_wrong: largest share of wrong hits among hits by likeness, 0 to 1.
+        across: whether a kept question may serve one in the other language.
+        verifier: a file of one's own; the shipped one where it is not there.
+
+    Raises:
+        ArtifactError: the file of one's own is there and damaged, or made for another groat.
+    """
+    own = verifier if verifier is not None and verifier.exists() else None
+    return AcceptRule(
+        _calibration(embedder), _verifier(own, embedder), judge, max_wrong=max_wrong, across=across
+    )  # fmt: skip
+
+
+def _verifier(own: Path | None, embedder: str) -> Verifier | None:
+    try:
+        artifact = VerifierArtifact.load(own)
+    except ArtifactError:
+        if own is not None:
+            raise
+        return None
+    return Verifier(artifact) if artifact.embedder == embedder else None
+
+
+def _calibration(embedder: str) -> Calibration | None:
+    try:
+        return Calibration.load(embedder=embedder)
+    except ArtifactError:
+        # Only equal questions then hit without a verifier, and each lookup says so.
+        return None

@@ -1,0 +1,245 @@
+"""Fit the accept rule of the answer cache: which kept question may serve, and at which score a promise is kept.
+
+python -m training.verifier --data DATA [--weights all] [--kept FOLDER] [--out groat/cache/verifier.json]
+
+Everything stands on rows that the judge never saw: its held-out pairs, written groups and neighbours. The trees are
+cross-fitted in five folds by question, so that the points of the bound stand on scores of trees that never saw the question.
+"""
+
+import argparse
+import datetime
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.metrics import roc_auc_score
+from threadpoolctl import threadpool_limits
+
+from groat.cache.accept import READ
+from groat.cache.evidence import EVIDENCE_VERSION, NAMES
+from groat.cache.replay import interval
+from groat.cache.verifier import Mode, Point, Trees, Verifier, VerifierArtifact, points_of, version_of
+from groat.embedding.bundled import BundledEmbedder
+from groat.errors import GroatError
+from groat.judge import Judge
+from groat.text import fold
+from training.held_out import adjudicated, held_out, key_of
+from training.pools import CLUSTERS, HELD_GROUPS
+from training.sources import PAIRS, STREAMS, portion, read_pairs, read_stream, split
+from training.verifier_rows import Numbers, Requests, Scored, Scorer
+from training.written import written_rows
+
+_SHIPPED = Path(__file__).resolve().parent.parent / "groat" / "cache" / "verifier.json"
+_FOLDS = 5
+_SERVED_FROM = 8
+_SEED = 7
+_WEIGHTS = {"pairs": 1.0, "written": 1.0, "stream": 0.5}
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Fit, measure and write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder with cache/")
+    parser.add_argument("--weights", default="all", help="of the judge: all, open, or a folder")
+    parser.add_argument("--kept", type=Path, help="folder that keeps what was scored, for another fit")
+    parser.add_argument("--out", type=Path, default=_SHIPPED)
+    told = parser.parse_args(arguments)
+    judge = Judge.open(told.weights if told.weights in ("all", "open") else Path(told.weights))
+    scorer = Scorer(judge, told.kept)
+    pairs = {name: read_pairs(told.data / "cache", name) for name in PAIRS}
+    streams = {name: read_stream(told.data / "cache", name) for name in STREAMS}
+    chosen = split(pairs, [row for name in CLUSTERS for row in streams[name]])
+    fitted_on = {
+        "pairs": scorer.scored("pairs", [row for rows in pairs.values() for row in rows if chosen.holds(row.a, row.b)]),
+        "written": scorer.scored("written", [row for row in written_rows(3) if portion(row.group) < HELD_GROUPS]),
+    }
+    played = [scorer.requests(name, rows, chosen) for name, rows in streams.items()]
+    artifact = fit(fitted_on, played, judge.version)
+    unseen = {name: scorer.scored(name, rows) for name, rows in held_out(told.data).items() if name not in PAIRS}
+    artifact = replace(artifact, card={**artifact.card, "unseen": {n: measured(artifact, s) for n, s in unseen.items()}})
+    artifact = replace(artifact, version=version_of(replace(artifact, version="")))
+    told.out.write_text(artifact.to_json(), encoding="utf-8")
+    sys.stdout.write(f"{told.out}: version {artifact.version}\n")
+
+
+def fit(fitted_on: Mapping[str, Scored], played: Sequence[Requests], judge: str) -> VerifierArtifact:
+    """Return the artifact: trees on all rows, points on streams scored by trees that did not see the question."""
+    parts = [*fitted_on.items(), *(("stream", one.scored) for one in played if one.name in CLUSTERS)]
+    scored = [part for _, part in parts]
+    values = np.concatenate([part.values for part in scored])
+    labels = np.concatenate([part.labels for part in scored])
+    weights = np.concatenate([np.full(len(part.labels), _WEIGHTS[name]) for name, part in parts])
+    folds = np.concatenate([_folds(part.pairs) for part in scored])
+    crossed: dict[Mode, list[_Boosted]] = {"judged": [], "plain": []}
+    for mode, models in crossed.items():
+        for fold_ in range(_FOLDS):
+            rest = folds != fold_
+            models.append(_Boosted(mode, values[rest], labels[rest], weights[rest]))
+    points = {
+        f"{lang}/{mode}": _points([one for one in played if one.lang == lang], crossed, mode)
+        for lang in ("en", "zh")
+        for mode in crossed
+    }
+    across = _across(fitted_on["written"], crossed)
+    points |= {f"across/{mode}": across[mode] for mode in crossed}
+    whole: dict[Mode, Trees] = {mode: _Boosted(mode, values, labels, weights).trees() for mode in crossed}
+    card: dict[str, object] = {
+        "rows": {name: len(part.labels) for name, part in parts[: len(fitted_on)]}
+        | {one.name: len(one.scored.labels) for one in played},
+        "requests": {one.name: len(one.asked) for one in played},
+        "auc": _aucs(parts, crossed),
+    }
+    return VerifierArtifact(
+        version="", date=datetime.datetime.now(tz=datetime.UTC).date().isoformat(), evidence_version=EVIDENCE_VERSION,
+        embedder=BundledEmbedder.name, judge=judge, trees=whole, points=points, card=card,
+    )  # fmt: skip
+
+
+class _Boosted:
+    """Boosted trees on the evidence, with or without the judge's opinion."""
+
+    def __init__(self, mode: Mode, values: Numbers, labels: NDArray[np.bool_], weights: Numbers) -> None:
+        self._mode = mode
+        rising = [int(name == "logit") for name in NAMES]
+        self._model = HistGradientBoostingClassifier(
+            max_iter=160, learning_rate=0.06, max_leaf_nodes=12, min_samples_leaf=30, l2_regularization=5.0,
+            monotonic_cst=rising, early_stopping=False, random_state=_SEED,
+        )  # fmt: skip
+        # More threads wait for each other longer than they work on so few rows.
+        with threadpool_limits(1, user_api="openmp"):
+            self._model.fit(_seen(mode, values), labels, sample_weight=weights)
+
+    def scores(self, values: Numbers) -> Numbers:
+        """Return log odds, shape (n,)."""
+        with threadpool_limits(1, user_api="openmp"):
+            return np.asarray(self._model.decision_function(_seen(self._mode, values)), dtype=np.float64)
+
+    def trees(self) -> Trees:
+        """Return the trees as plain numbers."""
+        nodes = [stage[0].nodes for stage in self._model._predictors]
+        size = max(map(len, nodes))
+        rows: dict[str, list[list[float]]] = {name: [] for name in ("feature", "threshold", "left", "right", "value")}
+        for tree in nodes:
+            leaf = tree["is_leaf"].astype(bool)
+            own = np.arange(len(tree))
+            filler = size - len(tree)
+            for name, column in (
+                ("feature", np.where(leaf, 0, tree["feature_idx"]).tolist()),
+                ("threshold", np.where(leaf, 0.0, tree["num_threshold"]).tolist()),
+                ("left", np.where(leaf, own, tree["left"]).tolist()),
+                ("right", np.where(leaf, own, tree["right"]).tolist()),
+                ("value", np.where(leaf, np.round(tree["value"], 6), 0.0).tolist()),
+            ):
+                rows[name].append(column + [0] * filler)
+        depth = max(int(tree["depth"].max()) for tree in nodes)
+        base = float(np.ravel(self._model._baseline_prediction)[0])
+        return Trees(base=base, depth=max(1, depth), **rows)  # type: ignore[arg-type]  # indices are whole numbers
+
+
+def _seen(mode: Mode, values: Numbers) -> Numbers:
+    if mode == "judged":
+        return values
+    blind = values.copy()
+    blind[:, NAMES.index("logit")] = 0.0
+    return blind
+
+
+def _folds(pairs: Sequence[tuple[str, str]]) -> NDArray[np.int64]:
+    """Return the fold of each pair, the same for pairs that share their first text in order of the alphabet."""
+    return np.array([int(portion(min(fold(a), fold(b))) * _FOLDS) for a, b in pairs], dtype=np.int64)
+
+
+def _crossed(models: Sequence[_Boosted], part: Scored) -> Numbers:
+    """Return scores of trees that did not see the pair."""
+    folds = _folds(part.pairs)
+    found = np.zeros(len(part.pairs))
+    for number, model in enumerate(models):
+        if (folds == number).any():
+            found[folds == number] = model.scores(part.values[folds == number])
+    return found
+
+
+def served(one: Requests, plain: Numbers, full: Numbers) -> Iterator[tuple[float, bool, tuple[str, str]]]:
+    """Yield for each request the score of what would be served first, whether it is right, and the pair.
+
+    All earlier questions count as kept: more strangers than a cache holds that answers some of them by hits.
+    """
+    verdicts = adjudicated()
+    for place in one.asked:
+        rows = one.near[place][:_SERVED_FROM]
+        if not rows:
+            continue
+        best = sorted(rows, key=lambda row: -plain[row])[:READ]
+        row = max(best, key=lambda row: full[row])
+        pair = one.scored.pairs[row]
+        if fold(pair[0]) != fold(pair[1]):
+            yield float(full[row]), bool(verdicts.get(key_of(*pair), one.scored.labels[row])), pair
+
+
+def _points(played: Sequence[Requests], crossed: Mapping[Mode, Sequence[_Boosted]], mode: Mode) -> list[Point]:
+    outcomes: list[tuple[float, bool]] = []
+    for one in played:
+        if one.name == "bq-zh":
+            continue  # one bank, one product: nearly every near pair is a duplicate that nobody linked
+        full = _crossed(crossed[mode], one.scored)
+        outcomes += [(score, right) for score, right, _ in served(one, _crossed(crossed["plain"], one.scored), full)]
+    return points_of(outcomes)
+
+
+def _across(written: Scored, crossed: Mapping[Mode, Sequence[_Boosted]]) -> dict[Mode, list[Point]]:
+    """Return points across the languages: no stream has both, so on pairs, where a third would be wrong."""
+    places = [place for place, lang in enumerate(written.langs) if lang == "across"]
+    points: dict[Mode, list[Point]] = {}
+    for mode, models in crossed.items():
+        scores = _crossed(models, written)
+        points[mode] = points_of([(float(scores[place]), bool(written.labels[place])) for place in places])
+    return points
+
+
+def _aucs(parts: Sequence[tuple[str, Scored]], crossed: Mapping[Mode, Sequence[_Boosted]]) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for number, (name, part) in enumerate(parts):
+        found[f"{name}{number}"] = {
+            "n": len(part.labels),
+            "cosine": _auc(part.labels, part.values[:, NAMES.index("cosine")]),
+            "judge": _auc(part.labels, part.values[:, NAMES.index("logit")]),
+        } | {str(mode): _auc(part.labels, _crossed(models, part)) for mode, models in crossed.items()}
+    return found
+
+
+def _auc(labels: NDArray[np.bool_], scores: Numbers) -> float | None:
+    return round(float(roc_auc_score(labels, scores)), 4) if 0 < labels.sum() < len(labels) else None
+
+
+def measured(artifact: VerifierArtifact, part: Scored) -> dict[str, object]:
+    """Return by language what the rule serves of pairs that nothing was fitted on, at promises of 1 and 5 %."""
+    verifier = Verifier(artifact)
+    found: dict[str, object] = {}
+    for lang in sorted(set(part.langs)):
+        rows = np.array([place for place, one in enumerate(part.langs) if one == lang])
+        labels, scores = part.labels[rows], verifier.scores("judged", part.values[rows])
+        line: dict[str, object] = {"n": len(rows), "auc": _auc(labels, scores)}
+        for promise in (0.01, 0.05):
+            least = verifier.least_score(lang, "judged", promise)  # type: ignore[arg-type]  # en, zh or across
+            taken = scores >= (least[0] if least else np.inf)
+            line[f"at_{promise:g}"] = {
+                "same": _share(taken & labels, labels), "others": _share(taken & ~labels, ~labels),
+            }  # fmt: skip
+        found[lang] = line
+    return found
+
+
+def _share(taken: NDArray[np.bool_], of: NDArray[np.bool_]) -> list[float]:
+    count, whole = int(taken.sum()), int(of.sum())
+    return [round(count / whole, 4) if whole else 0.0, *interval(count, whole)]
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except GroatError as error:
+        sys.exit(str(error))
