@@ -141,7 +141,8 @@ class Lookup(TypedDict):
     tier: Literal["exact", "semantic"] | None
     """How a hit was found; None without a hit."""
     reason: str
-    """Short reason code. Hit: "exact", "similar". Miss: "below_threshold", "differs", "stale", "empty", "follow_up",
+    """Short reason code. Hit: "exact", "normalised" (equal but for politeness or the
+    kind of Chinese characters), "similar". Miss: "below_threshold", "differs", "stale", "empty", "follow_up",
     "templated", "no_calibration". Off: "personal", "time_bound", "pasted", "off". Error: the sentence of the failure."""
     candidate: CacheCandidate | None
     threshold: float | None

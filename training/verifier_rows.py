@@ -18,9 +18,9 @@ from training.pools import CLUSTERS
 from training.rows import Row
 from training.sources import Split, StreamRow
 
-_NEAREST = 12
-"""Earlier questions of a stream that are scored; served is one of the first eight that are kept."""
-_STREAM_REQUESTS = 2_500
+_NEAREST = 8
+"""Earlier questions of a stream that are scored: as many as the cache looks at."""
+_STREAM_REQUESTS = 1_500
 """Requests of a stream that are scored: those of held-out components, of intents a sample."""
 _SEED = 7
 Numbers = NDArray[np.float64]

@@ -12,6 +12,7 @@ from groat.cache.policy import CachePolicy, Ruling
 from groat.cache.stores.protocol import AnswerStore
 from groat.embedding import Vector
 from groat.errors import BadInput, GroatError, StorageError
+from groat.text import fold
 from groat.types import Asked, CacheCandidate, CachedAnswer, Identity, Lookup
 
 Embed = Callable[[str], Awaitable[Vector]]
@@ -185,7 +186,8 @@ class AnswerCache:
             candidate: CacheCandidate = {
                 "entry_id": same.entry_id, "question": same.question, "similarity": 1.0, "differences": []
             }  # fmt: skip
-            return self._decided("hit", "exact", tier="exact", candidate=candidate), same
+            reason = "exact" if fold(same.question) == fold(asked["text"]) else "normalised"
+            return self._decided("hit", reason, tier="exact", candidate=candidate), same
         threshold, reason = self._threshold(asked, ruling)
         if threshold is None:
             return self._decided("miss", "stale" if same else reason), None

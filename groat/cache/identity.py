@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import regex
 
-from groat.text import fold
+from groat.text import plain_wording
 from groat.types import Identity, Turn
 
 # `fold` strips outer punctuation; these signs change a question there ("C#" is not "C", "5%" is not "5", "-5" is not "5").
@@ -30,9 +30,10 @@ def conversation_key(history: Sequence[Turn]) -> str:
 def exact_text(question: str) -> str:
     """Return the form in which two questions are the same question without any doubt.
 
-    Width, case, repeated space and outer punctuation are made equal, except outer signs that carry meaning.
+    Width, case, repeated space, outer punctuation, traditional and simplified characters and politeness are made equal, except
+    outer signs that carry meaning.
     """
-    folded = fold(question)
+    folded = plain_wording(question)
     edges = [(m.group("head") or "") + (m.group("tail") or "") for m in _MEANINGFUL_EDGE.finditer(_same_width(question))]
     return f"{folded} {'|'.join(edges)}" if any(edges) else folded
 

@@ -8,6 +8,7 @@ from groat.text.language import cjk_share, detect_language
 from groat.text.negation import denials
 from groat.text.sentences import sentence_spans
 from groat.text.tokens import count_tokens
+from groat.text.wording import plain_wording, simplified
 from groat.text.words import content_words, words
 
 __all__ = [
@@ -21,7 +22,9 @@ __all__ = [
     "detect_language",
     "figures",
     "fold",
+    "plain_wording",
     "sentence_spans",
+    "simplified",
     "unfenced",
     "without_citations",
     "words",

@@ -321,3 +321,19 @@ async def test_forgetting_and_invalidating_remove_what_they_name(world: World) -
 async def test_forgetting_needs_to_know_what(world: World, named: dict[str, bool | str]) -> None:
     with pytest.raises(BadInput, match="name a document"):
         await world.cache.forget(**named)  # type: ignore[arg-type]  # wrong on purpose
+
+
+@pytest.mark.parametrize(
+    ("kept", "question"),
+    [
+        ("How long is the link valid?", "Hi, please tell me how long is the link valid?"),
+        ("如何修改密码", "請問如何修改密碼？謝謝"),
+    ],
+    ids=["en", "zh"],
+)
+async def test_politeness_and_the_kind_of_characters_cost_no_vector(world: World, kept: str, question: str) -> None:
+    await world.keep(asked(kept))
+    world.vectors.asked.clear()
+    lookup, answer = await world.ask(asked(question))
+    assert answer is not None
+    assert (lookup["tier"], lookup["reason"], world.vectors.asked) == ("exact", "normalised", [])
