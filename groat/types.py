@@ -143,7 +143,8 @@ class Lookup(TypedDict):
     reason: str
     """Short reason code. Hit: "exact", "normalised" (equal but for politeness or the
     kind of Chinese characters), "similar". Miss: "below_threshold", "differs", "stale", "empty", "follow_up",
-    "templated", "no_calibration". Off: "personal", "time_bound", "pasted", "off". Error: the sentence of the failure."""
+    "templated", "no_calibration" (no rule fits the vectors), "not_proven" (no score keeps the
+    promise). Off: "personal", "time_bound", "pasted", "off". Error: the sentence of the failure."""
     candidate: CacheCandidate | None
     threshold: float | None
     """Similarity that a semantic hit needs; None when no semantic search was made."""

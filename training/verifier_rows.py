@@ -82,8 +82,7 @@ class Scorer:
         else:
             places = list(range(len(questions)))
         asked = sorted(random.Random(_SEED).sample(places, min(_STREAM_REQUESTS, len(places))))
-        vectors = self._vectors(questions)
-        matrix = np.stack([vectors[question] for question in questions])
+        matrix = self._matrix(name, questions)
         pairs: list[tuple[str, str]] = []
         cosines: list[float] = []
         earlier: list[int] = []
@@ -102,6 +101,18 @@ class Scorer:
         lang = rows[0].lang
         scored = Scored(pairs, labels, values, [lang] * len(pairs))
         return Requests(name, lang, questions, answers, asked, near, earlier, scored)
+
+    def _matrix(self, name: str, questions: Sequence[str]) -> Matrix:
+        """Return the vectors of a stream, shape (questions, dimension): they do not depend on the judge's weights."""
+        key = hashlib.sha256("\n".join(questions).encode("utf-8", "replace")).hexdigest()[:16]
+        file = self._kept / f"vectors-{name}-{key}.npy" if self._kept else None
+        if file is not None and file.exists():
+            return np.asarray(np.load(file), dtype=np.float32)
+        vectors = self._vectors(questions)
+        matrix = np.stack([vectors[question] for question in questions])
+        if file is not None:
+            np.save(file, matrix)
+        return matrix
 
     def _values(self, name: str, pairs: Sequence[tuple[str, str]], cosines: Numbers) -> Numbers:
         text = "\n".join(f"{a}\t{b}" for a, b in pairs)

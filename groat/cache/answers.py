@@ -230,7 +230,7 @@ class AnswerCache:
             return None, "no_calibration"
         if ruling.cache == "exact":
             return None, ruling.reason
-        return self._rule.threshold(asked, max_wrong=ruling.max_wrong), "no_calibration"
+        return self._rule.threshold(asked, max_wrong=ruling.max_wrong), "not_proven"
 
     def _decided(
         self,
