@@ -10,6 +10,7 @@ from typer.core import TyperCommand
 
 from groat.costs.prices import PriceTable
 from groat.errors import BadInput
+from serve.cli.bench_cache import speed_command
 from serve.cli.bench_hits import cache_command
 from serve.cli.output import JsonOption, console, write_json
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from evals.bench_cascade import Report, Unmeasured
     from evals.cascade_cases import Case, Policies
 
-_SEVERAL = ("--data", "--fit", "--pairs", "--rows", "--stream")
+_SEVERAL = ("--data", "--fit", "--pairs", "--rows", "--stream", "--entries")
 """Options that take all values up to the next option."""
 
 
@@ -142,3 +143,4 @@ def _print(reports: "list[Report]", unmeasured: "list[Unmeasured]") -> None:
 
 
 bench_app.command("cache", cls=SeveralValues)(cache_command)
+bench_app.command("cache-speed", cls=SeveralValues)(speed_command)

@@ -5,6 +5,7 @@ import itertools
 import threading
 from collections import OrderedDict
 from collections.abc import Collection
+from dataclasses import replace
 
 from groat.cache.entry import Entry
 from groat.cache.stores.vectors import VectorIndex
@@ -27,7 +28,7 @@ class MemoryStore:
         """Return the entry for this identity and text, None without one."""
         with self._lock:
             key = self._by_text.get((identity, exact_text))
-            entry = None if key is None else self._entries[key]
+            entry = None if key is None else self._whole(key)
         return None if entry is None or entry.is_expired(now) else entry
 
     async def nearest(
@@ -42,7 +43,8 @@ class MemoryStore:
             if (replaced := self._by_text.get((entry.identity, entry.exact_text))) is not None:
                 self._remove([replaced])
             key = next(self._keys)
-            self._entries[key] = entry
+            # The index holds the vector already.
+            self._entries[key] = replace(entry, vector=None)
             self._by_text[entry.identity, entry.exact_text] = key
             self._by_id[entry.entry_id] = key
             if entry.vector is not None:
@@ -89,8 +91,13 @@ class MemoryStore:
                 found = [(key, self._entries[key], cosine) for key, cosine in index.nearest(identity, vector, limit)]
                 expired = [key for key, entry, _ in found if entry.is_expired(now)]
                 if not expired:
-                    return [(entry, cosine) for _, entry, cosine in found]
+                    return [(self._whole(key), cosine) for key, _, cosine in found]
                 self._remove(expired)
+
+    def _whole(self, key: int) -> Entry:
+        entry = self._entries[key]
+        index = self._indexes.get(entry.embedder)
+        return entry if index is None else replace(entry, vector=index.vector(key))
 
     def _evict(self, max_entries: int, now: float) -> None:
         if len(self._entries) > max_entries:
@@ -103,6 +110,6 @@ class MemoryStore:
             entry = self._entries.pop(key)
             self._by_text.pop((entry.identity, entry.exact_text), None)
             self._by_id.pop(entry.entry_id, None)
-            if entry.vector is not None:
-                self._indexes[entry.embedder].remove([key])
+            if (index := self._indexes.get(entry.embedder)) is not None:
+                index.remove([key])
         return len(keys)
