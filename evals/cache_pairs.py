@@ -7,7 +7,10 @@ from typing import Literal
 from typing_extensions import TypedDict
 
 from evals.helpcentre import Question
-from groat.cache import AnswerCache, Calibration, MemoryStore, NewAnswer, conversation_key
+from graph.judging import LazyJudge
+from groat.cache import AnswerCache, MemoryStore, NewAnswer, conversation_key
+from groat.cache.accept import AcceptRule
+from groat.cache.opening import open_rule
 from groat.embedding import Embedder
 from groat.types import Asked, Identity, Language
 
@@ -23,10 +26,11 @@ class Served(TypedDict):
 
 async def measure(questions: Sequence[Question], embedder: Embedder, language: Language) -> Mapping[Expected, Served]:
     """Return, for each kind of pair, how often ``b`` is served the answer of ``a``, with ``a`` alone in the cache."""
+    rule = open_rule(embedder.name, LazyJudge())
     counts: dict[Expected, Served] = {kind: {"pairs": 0, "served": 0} for kind in ("paraphrase", "near_miss", "never")}
     for first, second, expected in pairs([question for question in questions if question["lang"] == language]):
         counts[expected]["pairs"] += 1
-        counts[expected]["served"] += await _is_served(first, second, embedder)
+        counts[expected]["served"] += await _is_served(first, second, embedder, rule)
     return counts
 
 
@@ -47,8 +51,8 @@ def pairs(questions: Sequence[Question]) -> list[tuple[Question, Question, Expec
     return found
 
 
-async def _is_served(first: Question, second: Question, embedder: Embedder) -> bool:
-    cache = AnswerCache(MemoryStore(), Calibration.load(embedder=embedder.name))
+async def _is_served(first: Question, second: Question, embedder: Embedder, rule: AcceptRule) -> bool:
+    cache = AnswerCache(MemoryStore(), rule)
     answer: NewAnswer = {"answer": "kept", "sources": [], "documents": [], "tier": "cheap", "baseline_cost_usd": None}
     await cache.remember(identity(first), asked(first), answer, embed=embedder.query)
 

@@ -8,9 +8,9 @@ from langchain_core.embeddings import Embeddings
 
 from graph.judging import OFF, LazyJudge
 from graph.models import open_adviser, open_answerer
-from graph.settings import Settings
+from graph.settings import IN_MEMORY, Settings
 from groat.answering import Adviser, Answerer
-from groat.cache import AnswerCache, SqliteStore
+from groat.cache import AnswerCache, AnswerStore, MemoryStore, RedisStore, SqliteStore
 from groat.cache.flight import Flights
 from groat.cache.flight_redis import RedisLeases
 from groat.cache.opening import OWN, open_rule
@@ -78,13 +78,12 @@ def open_services(settings: Settings, *, embeddings: Embedder | None = None) -> 
         embedder.name,
         None if settings.judge == OFF else judge,
         max_wrong=settings.max_wrong,
+        sure=settings.max_wrong_sure,
         across=settings.cache_across_languages,
         verifier=settings.data_dir / OWN,
     )
     return Services(
-        answers=AnswerCache(
-            SqliteStore(settings.data_dir / "cache.sqlite"), rule, policy=CachePolicy.load(settings.cache_policy)
-        ),
+        answers=AnswerCache(_answer_store(settings), rule, policy=CachePolicy.load(settings.cache_policy)),
         flights=Flights(RedisLeases(settings.redis_url) if settings.redis_url else None, wait_s=settings.share_wait_s),
         knowledge=KnowledgeBase(settings.data_dir / "knowledge.sqlite", embedder),
         embedder=embedder,
@@ -100,6 +99,16 @@ def open_services(settings: Settings, *, embeddings: Embedder | None = None) -> 
         retrieve_k=settings.retrieve_k,
         context_tokens=settings.context_tokens,
     )
+
+
+def _answer_store(settings: Settings) -> AnswerStore:
+    match settings.cache_url.get_secret_value():
+        case "":
+            return SqliteStore(settings.data_dir / "cache.sqlite")
+        case memory if memory == IN_MEMORY:
+            return MemoryStore()
+        case url:
+            return RedisStore(url)
 
 
 def _budgets(settings: Settings, ledger: Ledger) -> Budgets:

@@ -5,9 +5,21 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_core import PydanticCustomError
 
 from groat.errors import SettingsError
+from groat.redis_link import is_address
+
+IN_MEMORY = "memory:"
+"""The address of a cache in this process."""
+
+
+def _cache_address(address: SecretStr) -> SecretStr:
+    url = address.get_secret_value()
+    if url and url != IN_MEMORY and not is_address(url):
+        raise PydanticCustomError("cache_url", "it is neither memory: nor an address such as redis://host:6379/0")
+    return address
 
 
 class Settings(BaseModel):
@@ -113,9 +125,20 @@ class Settings(BaseModel):
         Field(description="Weights of the judge of pairs: 'all', 'open' (learned from open sources), a folder, or 'off'."),
     ] = "all"
     judge_threads: Annotated[int, Field(ge=1, le=256, description="Cores that one call of the judge may use.")] = 1
+    cache_url: Annotated[
+        SecretStr,
+        AfterValidator(_cache_address),
+        Field(
+            description="Where answers are kept: empty for a file in the data folder, 'memory:' for this process only, or a "
+            "Redis that processes and machines share: redis://HOST:6379/0, or rediss:// with TLS."
+        ),
+    ] = SecretStr("")
     max_wrong: Annotated[
         float, Field(ge=0, le=1, description="Largest share of wrong answers among those that the cache serves by likeness.")
     ] = 0.01
+    max_wrong_sure: Annotated[
+        bool, Field(description="Keep that share with 95 % confidence instead of on average; takes more evidence.")
+    ] = False
     cache_across_languages: Annotated[
         bool, Field(description="Serve a Chinese question with the kept answer of an English one, and the other way round.")
     ] = False

@@ -67,6 +67,8 @@ class RedisLink:
         try:
             pool = _pool(
                 self._url,
+                # With version 3 redis-py does not look whether a kept connection was closed meanwhile.
+                protocol=2,
                 max_connections=_CONNECTIONS,
                 timeout=self._turn_s,
                 socket_timeout=self._reply_s,

@@ -11,10 +11,12 @@ from typing import Literal
 from typing_extensions import TypedDict
 
 from graph.judging import OFF
+from graph.settings import IN_MEMORY, Settings
 from groat.answering import Limits, Sent, Watch, build_prompt
 from groat.answering.limits_redis import RedisLimiter
 from groat.costs import LOCAL, Purse
 from groat.errors import GroatError
+from groat.redis_link import place
 from groat.types import Asked, Tier
 from serve.application import Application
 
@@ -82,11 +84,21 @@ async def _knowledge(app: Application) -> Part:
 
 async def _cache(app: Application) -> Part:
     await app.services.answers.check()
-    says = f"{await app.services.answers.count()} answers kept"
+    says = f"{await app.services.answers.count()} answers kept {_cache_place(app.settings)}"
     if not app.services.answers.rule.version:
         says += "; no thresholds fit these embeddings, so only equal questions hit"
         return {"part": "cache", "state": "note", "says": says}
     return {"part": "cache", "state": "ok", "says": f"{says}, rule {app.services.answers.rule.version}"}
+
+
+def _cache_place(settings: Settings) -> str:
+    match settings.cache_url.get_secret_value():
+        case "":
+            return "in this data folder; GROAT_CACHE_URL shares them among machines"
+        case memory if memory == IN_MEMORY:
+            return "in this process only"
+        case url:
+            return f"in Redis at {place(url)}, for all that share it"
 
 
 async def _ledger(app: Application) -> Part:

@@ -8,6 +8,7 @@ cross-fitted in five folds by question, so that the points of the bound stand on
 
 import argparse
 import datetime
+import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -37,7 +38,10 @@ _SHIPPED = Path(__file__).resolve().parent.parent / "groat" / "cache" / "verifie
 _FOLDS = 5
 _SERVED_FROM = 8
 _SEED = 7
-_WEIGHTS = {"pairs": 1.0, "written": 1.0, "stream": 0.5}
+_WEIGHTS = {"pairs": 0.7, "written": 0.5, "qqp-en": 6.0, "lcqmc-zh": 3.0, "banking77-en": 0.5, "clinc150-en": 0.5}
+"""Of one row: made pairs are many, and hard on purpose; what a cache meets stands in the streams."""
+_DOUBTED = frozenset({"bq-zh"})
+"""One bank, one product: nearly every near pair is a duplicate that nobody linked. Measured, not fitted on."""
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -46,6 +50,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with cache/")
     parser.add_argument("--weights", default="all", help="of the judge: all, open, or a folder")
     parser.add_argument("--kept", type=Path, help="folder that keeps what was scored, for another fit")
+    parser.add_argument("--doubts", type=Path, help="write the surest wrong hits whose labels nobody read, to be read")
     parser.add_argument("--out", type=Path, default=_SHIPPED)
     told = parser.parse_args(arguments)
     judge = Judge.open(told.weights if told.weights in ("all", "open") else Path(told.weights))
@@ -58,7 +63,9 @@ def main(arguments: Sequence[str]) -> None:
         "written": scorer.scored("written", [row for row in written_rows(3) if portion(row.group) < HELD_GROUPS]),
     }
     played = [scorer.requests(name, rows, chosen) for name, rows in streams.items()]
-    artifact = fit(fitted_on, played, judge.version)
+    artifact, doubts = fit(fitted_on, played, judge.version)
+    if told.doubts:
+        told.doubts.write_text(json.dumps(doubts, ensure_ascii=False, indent=1), encoding="utf-8")
     unseen = {name: scorer.scored(name, rows) for name, rows in held_out(told.data).items() if name not in PAIRS}
     artifact = replace(artifact, card={**artifact.card, "unseen": {n: measured(artifact, s) for n, s in unseen.items()}})
     artifact = replace(artifact, version=version_of(replace(artifact, version="")))
@@ -66,9 +73,18 @@ def main(arguments: Sequence[str]) -> None:
     sys.stdout.write(f"{told.out}: version {artifact.version}\n")
 
 
-def fit(fitted_on: Mapping[str, Scored], played: Sequence[Requests], judge: str) -> VerifierArtifact:
-    """Return the artifact: trees on all rows, points on streams scored by trees that did not see the question."""
-    parts = [*fitted_on.items(), *(("stream", one.scored) for one in played if one.name in CLUSTERS)]
+Doubt = tuple[str, float, str, str]
+"""Stream, score, the question asked, and the one whose answer would be served."""
+
+
+def fit(fitted_on: Mapping[str, Scored], played: Sequence[Requests], judge: str) -> tuple[VerifierArtifact, list[Doubt]]:
+    """Return the artifact: trees on all rows, points on streams scored by trees that did not see the question.
+
+    Beside it the wrong hits of the streams whose labels nobody read, the surest first.
+    """
+    verdicts = adjudicated()
+    played = [replace(one, scored=_corrected(one.scored, verdicts)) for one in played]
+    parts = [*fitted_on.items(), *((one.name, one.scored) for one in played if one.name not in _DOUBTED)]
     scored = [part for _, part in parts]
     values = np.concatenate([part.values for part in scored])
     labels = np.concatenate([part.labels for part in scored])
@@ -91,12 +107,13 @@ def fit(fitted_on: Mapping[str, Scored], played: Sequence[Requests], judge: str)
         "rows": {name: len(part.labels) for name, part in parts[: len(fitted_on)]}
         | {one.name: len(one.scored.labels) for one in played},
         "requests": {one.name: len(one.asked) for one in played},
-        "auc": _aucs(parts, crossed),
+        "auc": _aucs([*parts, *((one.name, one.scored) for one in played if one.name in _DOUBTED)], crossed),
     }
-    return VerifierArtifact(
+    made = VerifierArtifact(
         version="", date=datetime.datetime.now(tz=datetime.UTC).date().isoformat(), evidence_version=EVIDENCE_VERSION,
         embedder=BundledEmbedder.name, judge=judge, trees=whole, points=points, card=card,
     )  # fmt: skip
+    return made, _doubts(played, crossed, verdicts)
 
 
 class _Boosted:
@@ -104,9 +121,9 @@ class _Boosted:
 
     def __init__(self, mode: Mode, values: Numbers, labels: NDArray[np.bool_], weights: Numbers) -> None:
         self._mode = mode
-        rising = [int(name == "logit") for name in NAMES]
+        rising = [int(name in ("logit", "cosine")) for name in NAMES]
         self._model = HistGradientBoostingClassifier(
-            max_iter=160, learning_rate=0.06, max_leaf_nodes=12, min_samples_leaf=30, l2_regularization=5.0,
+            max_iter=160, learning_rate=0.06, max_leaf_nodes=8, min_samples_leaf=40, l2_regularization=10.0,
             monotonic_cst=rising, early_stopping=False, random_state=_SEED,
         )  # fmt: skip
         # More threads wait for each other longer than they work on so few rows.
@@ -168,7 +185,6 @@ def served(one: Requests, plain: Numbers, full: Numbers) -> Iterator[tuple[float
 
     All earlier questions count as kept: more strangers than a cache holds that answers some of them by hits.
     """
-    verdicts = adjudicated()
     for place in one.asked:
         rows = one.near[place][:_SERVED_FROM]
         if not rows:
@@ -177,17 +193,35 @@ def served(one: Requests, plain: Numbers, full: Numbers) -> Iterator[tuple[float
         row = max(best, key=lambda row: full[row])
         pair = one.scored.pairs[row]
         if fold(pair[0]) != fold(pair[1]):
-            yield float(full[row]), bool(verdicts.get(key_of(*pair), one.scored.labels[row])), pair
+            yield float(full[row]), bool(one.scored.labels[row]), pair
+
+
+def _doubts(played: Sequence[Requests], crossed: Mapping[Mode, Sequence[_Boosted]], verdicts: Mapping[str, int]) -> list[Doubt]:
+    found: list[Doubt] = []
+    for one in played:
+        plain, full = (_crossed(crossed[mode], one.scored) for mode in ("plain", "judged"))
+        found += [
+            (one.name, round(score, 2), *pair)
+            for score, right, pair in served(one, plain, full)
+            if not right and key_of(*pair) not in verdicts
+        ]
+    return sorted(found, key=lambda doubt: -doubt[1])
 
 
 def _points(played: Sequence[Requests], crossed: Mapping[Mode, Sequence[_Boosted]], mode: Mode) -> list[Point]:
     outcomes: list[tuple[float, bool]] = []
     for one in played:
-        if one.name == "bq-zh":
-            continue  # one bank, one product: nearly every near pair is a duplicate that nobody linked
+        if one.name in _DOUBTED:
+            continue
         full = _crossed(crossed[mode], one.scored)
         outcomes += [(score, right) for score, right, _ in served(one, _crossed(crossed["plain"], one.scored), full)]
     return points_of(outcomes)
+
+
+def _corrected(part: Scored, verdicts: Mapping[str, int]) -> Scored:
+    """Return the rows with the labels that were read and found wrong turned around."""
+    labels = [bool(verdicts.get(key_of(*pair), label)) for pair, label in zip(part.pairs, part.labels, strict=True)]
+    return replace(part, labels=np.array(labels, dtype=bool))
 
 
 def _across(written: Scored, crossed: Mapping[Mode, Sequence[_Boosted]]) -> dict[Mode, list[Point]]:
@@ -202,8 +236,8 @@ def _across(written: Scored, crossed: Mapping[Mode, Sequence[_Boosted]]) -> dict
 
 def _aucs(parts: Sequence[tuple[str, Scored]], crossed: Mapping[Mode, Sequence[_Boosted]]) -> dict[str, object]:
     found: dict[str, object] = {}
-    for number, (name, part) in enumerate(parts):
-        found[f"{name}{number}"] = {
+    for name, part in parts:
+        found[name] = {
             "n": len(part.labels),
             "cosine": _auc(part.labels, part.values[:, NAMES.index("cosine")]),
             "judge": _auc(part.labels, part.values[:, NAMES.index("logit")]),

@@ -6,7 +6,7 @@ from groat.cache.entry import Entry, NewAnswer
 from groat.cache.guard import differences
 from groat.cache.identity import conversation_key, identity_key
 from groat.cache.policy import cacheable
-from groat.cache.stores import AnswerStore, MemoryStore, SqliteStore
+from groat.cache.stores import AnswerStore, MemoryStore, RedisStore, SqliteStore
 
 __all__ = [
     "AnswerCache",
@@ -15,6 +15,7 @@ __all__ = [
     "Entry",
     "MemoryStore",
     "NewAnswer",
+    "RedisStore",
     "SqliteStore",
     "cacheable",
     "conversation_key",

@@ -104,6 +104,7 @@ class AcceptRule:
         verifier: the fitted rule; None when it cannot be read or was fitted on the vectors of another embedder.
         judge: reads the best candidates; None for a rule without it.
         max_wrong: largest share of wrong hits among hits by likeness, 0 to 1; 0 allows none.
+        sure: whether that must hold with 95 % confidence instead of on average.
         across: whether a kept question may serve one in the other language.
     """
 
@@ -114,6 +115,7 @@ class AcceptRule:
         judge: SameJudge | None = None,
         *,
         max_wrong: float = 0.01,
+        sure: bool = False,
         across: bool = False,
     ) -> None:
         """Keep the arguments."""
@@ -121,6 +123,7 @@ class AcceptRule:
         self.verifier = verifier
         self._judge = judge
         self._max_wrong = max_wrong
+        self._sure = sure
         self._across = across
 
     @property
@@ -241,7 +244,7 @@ class AcceptRule:
         return self._max_wrong if max_wrong is None else min(max_wrong, self._max_wrong)
 
     def _least(self, scope: Scope, mode: Mode, promise: float) -> tuple[float, float] | None:
-        return self.verifier.least_score(scope, mode, promise) if self.verifier else None
+        return self.verifier.least_score(scope, mode, promise, sure=self._sure) if self.verifier else None
 
     def _by_cosine(self, asked: Asked, nearest: Sequence[tuple[K, float]]) -> list[Judged[K]]:
         threshold = self.threshold(asked)

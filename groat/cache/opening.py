@@ -16,6 +16,7 @@ def open_rule(
     judge: SameJudge | None = None,
     *,
     max_wrong: float = 0.01,
+    sure: bool = False,
     across: bool = False,
     verifier: Path | None = None,
 ) -> AcceptRule:
@@ -25,6 +26,7 @@ def open_rule(
         embedder: name of the embedder whose vectors are compared.
         judge: reads the best candidates; None for a rule without it.
         max_wrong: largest share of wrong hits among hits by likeness, 0 to 1.
+        sure: whether that must hold with 95 % confidence instead of on average.
         across: whether a kept question may serve one in the other language.
         verifier: a file of one's own; the shipped one where it is not there.
 
@@ -33,7 +35,7 @@ def open_rule(
     """
     own = verifier if verifier is not None and verifier.exists() else None
     return AcceptRule(
-        _calibration(embedder), _verifier(own, embedder), judge, max_wrong=max_wrong, across=across
+        _calibration(embedder), _verifier(own, embedder), judge, max_wrong=max_wrong, sure=sure, across=across
     )  # fmt: skip
 
 

@@ -15,6 +15,8 @@ from pydantic import TypeAdapter, ValidationError
 from groat.cache.evidence import EVIDENCE_VERSION, NAMES
 from groat.errors import ArtifactError
 
+_AMPLE = 4
+"""How many times the hits that a promise without a wrong one takes, until it must have been kept once."""
 Scope = Literal["en", "zh", "across"]
 """Language of both questions, or ``across``: one in each."""
 Mode = Literal["judged", "plain"]
@@ -106,44 +108,56 @@ class Verifier:
         """Lay the trees out for numpy."""
         self.artifact = artifact
         self._models = {mode: _Model(trees) for mode, trees in artifact.trees.items()}
-        self._least: dict[tuple[Scope, Mode, float], tuple[float, float] | None] = {}
+        self._least: dict[tuple[Scope, Mode, float, bool], tuple[float, float] | None] = {}
 
     def scores(self, mode: Mode, evidence: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the log odds that one answer serves both questions, shape (n,), of evidence of shape (n, len(NAMES))."""
         return self._models[mode].scores(evidence)
 
-    def least_score(self, scope: Scope, mode: Mode, max_wrong: float) -> tuple[float, float] | None:
+    def least_score(self, scope: Scope, mode: Mode, max_wrong: float, *, sure: bool = False) -> tuple[float, float] | None:
         """Return the least score that keeps the promise, with the bound in force there; None where nothing proves it.
 
-        The points are gone through from the highest score down, from the first one with hits enough that no wrong hit would
-        keep the promise, to the last one before the bound exceeds it: so the confidence holds for the chosen point without a
-        correction for the choice (fixed-sequence testing, Angelopoulos et al. 2021, "Learn then Test").
+        On average: (wrong + 1) / (hits + 1) must not exceed the promise (Angelopoulos et al. 2022, "Conformal Risk Control").
+        When it must be sure, the 95 % Clopper-Pearson bound must not. Either way the points are gone through from the highest
+        score down, and the last one before the bound exceeds the promise is taken (fixed-sequence testing, Angelopoulos et al.
+        2021, "Learn then Test"); the way begins at the first point that keeps it, which must come before there are four times
+        the hits that a promise without a wrong hit takes.
 
         Args:
             scope: language of both questions.
             mode: with or without the judge.
             max_wrong: largest share of wrong hits among hits, 0 to 1.
+            sure: whether the promise must hold with 95 % confidence instead of on average.
         """
-        if (scope, mode, max_wrong) not in self._least:
-            self._least[scope, mode, max_wrong] = self._chosen(scope, mode, max_wrong)
-        return self._least[scope, mode, max_wrong]
+        key = (scope, mode, max_wrong, sure)
+        if key not in self._least:
+            self._least[key] = self._chosen(*key)
+        return self._least[key]
 
-    def _chosen(self, scope: Scope, mode: Mode, max_wrong: float) -> tuple[float, float] | None:
-        chosen: Point | None = None
+    def _chosen(self, scope: Scope, mode: Mode, max_wrong: float, sure: bool) -> tuple[float, float] | None:
+        chosen: tuple[float, float] | None = None
+        needed = hits_needed(max_wrong, sure=sure)
         for point in self.artifact.points.get(f"{scope}/{mode}", ()):
-            if chosen is None and point.hits < hits_needed(max_wrong):
-                continue
-            if point.bound > max_wrong:
+            bound = point.bound if sure else expected(point)
+            if bound <= max_wrong and point.hits >= needed:
+                chosen = (point.score, round(bound, 4))
+            elif chosen is not None or point.hits > _AMPLE * needed:
                 break
-            chosen = point
-        return None if chosen is None else (chosen.score, chosen.bound)
+        return chosen
 
 
-def hits_needed(max_wrong: float, confidence: float = 0.95) -> int:
-    """Return how many hits without a wrong one prove the promise; more than any count when it is 0."""
+def expected(point: Point) -> float:
+    """Return the bound of the expected share of wrong hits, 0 to 1."""
+    return (point.wrong + 1) / (point.hits + 1)
+
+
+def hits_needed(max_wrong: float, *, sure: bool = False) -> int:
+    """Return how many hits without a wrong one prove the promise, more than any count when it is 0."""
     if max_wrong <= 0:
         return 1 << 62
-    return 0 if max_wrong >= 1 else int(np.ceil(np.log(1 - confidence) / np.log(1 - max_wrong)))
+    if max_wrong >= 1:
+        return 0
+    return int(np.ceil(np.log(0.05) / np.log(1 - max_wrong) if sure else 1 / max_wrong - 1))
 
 
 def points_of(outcomes: Sequence[tuple[float, bool]]) -> list[Point]:

@@ -24,6 +24,7 @@ def cache_command(
         list[Path] | None, typer.Option(help='Rows {"query", "answer_id", "lang"} in order of arrival, from an empty cache.')
     ] = None,
     max_wrong: Annotated[float, typer.Option(help="Largest share of wrong hits among hits by likeness, 0 to 1.")] = 0.01,
+    sure: Annotated[bool, typer.Option(help="Keep that share with 95 % confidence instead of on average.")] = False,
     judge: Annotated[str, typer.Option(help="Weights of the judge of pairs: all, open, a folder, or off.")] = "all",
     across: Annotated[bool, typer.Option(help="Whether a question may be served by one in the other language.")] = True,
     baselines: Annotated[bool, typer.Option(help="Play the rules of others on the same rows too.")] = True,
@@ -41,7 +42,7 @@ def cache_command(
 
     embedder = BundledEmbedder()
     lazy = None if judge == OFF else LazyJudge(judge)
-    rule = open_rule(embedder.name, lazy, max_wrong=max_wrong, across=across)
+    rule = open_rule(embedder.name, lazy, max_wrong=max_wrong, sure=sure, across=across)
     bench = Bench(rule, embedder, max_wrong=max_wrong, tell=lambda line: typer.echo(line, err=True))
     read = [(path.name, read_pairs(path)) for path in dict.fromkeys(pairs or [])]
     streams = [read_stream(path) for path in dict.fromkeys(stream or [])]

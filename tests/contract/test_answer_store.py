@@ -1,21 +1,25 @@
 """The laws of ``AnswerStore``, on every store."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 
-from groat.cache import AnswerStore, Entry, MemoryStore, SqliteStore
+from groat.cache import AnswerStore, Entry, MemoryStore, RedisStore, SqliteStore
 from groat.embedding import Vector
 
-MakeStore = Callable[[], AnswerStore]
 
-
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "redis"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> AnswerStore:
-    return MemoryStore() if request.param == "memory" else SqliteStore(tmp_path / "data" / "answers.db")
+    match request.param:
+        case "memory":
+            return MemoryStore()
+        case "sqlite":
+            return SqliteStore(tmp_path / "data" / "answers.db")
+        case _:
+            return cast(RedisStore, request.getfixturevalue("redis_store"))
 
 
 def unit(*values: float) -> Vector:

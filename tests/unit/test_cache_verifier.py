@@ -29,7 +29,7 @@ def artifact(**changes: object) -> VerifierArtifact:
     made = VerifierArtifact(
         version="", date="2026-11-26", evidence_version=EVIDENCE_VERSION, embedder="e", judge="j",
         trees={"judged": STEP, "plain": STEP},
-        points={"en/judged": [point(5, 10, 0), point(4, 400, 0), point(3, 800, 1), point(2, 900, 40), point(1, 2000, 41)]},
+        points={"en/judged": [point(5, 10, 0), point(4, 1200, 3), point(3, 2400, 5), point(2, 2600, 60), point(1, 9000, 61)]},
         card={},
     )  # fmt: skip
     made = replace(made, **changes)  # type: ignore[arg-type]  # names are checked by replace
@@ -42,12 +42,25 @@ def test_a_score_is_the_base_and_the_leaf_that_the_evidence_leads_to() -> None:
     assert Verifier(artifact()).scores("plain", values).tolist() == [-3.0, 2.0]
 
 
-def test_the_promise_takes_the_least_score_down_to_which_the_bound_never_exceeds_it() -> None:
+def test_on_average_the_promise_takes_the_least_score_down_to_which_the_bound_never_exceeds_it() -> None:
     verifier = Verifier(artifact())
-    assert verifier.least_score("en", "judged", 0.01) == (3, upper_bound(1, 800))
-    # The last point alone would keep 3 %, but the one before it does not.
-    assert verifier.least_score("en", "judged", 0.03) == (3, upper_bound(1, 800))
-    assert verifier.least_score("en", "judged", 0.5) == (1, upper_bound(41, 2000))
+    assert verifier.least_score("en", "judged", 0.01) == (3, round(6 / 2401, 4))
+    # The last point alone would keep it, but the one before it does not.
+    assert verifier.least_score("en", "judged", 0.02) == (3, round(6 / 2401, 4))
+    assert verifier.least_score("en", "judged", 0.5) == (1, round(62 / 9001, 4))
+
+
+def test_who_must_be_sure_needs_more_evidence() -> None:
+    verifier = Verifier(artifact())
+    assert verifier.least_score("en", "judged", 0.01, sure=True) == (3, upper_bound(5, 2400))
+    few = [point(4, 90, 0), point(3, 160, 0), point(2, 200, 1)]
+    assert Verifier(artifact(points={"zh/judged": few})).least_score("zh", "judged", 0.01) == (2, round(2 / 201, 4))
+    assert Verifier(artifact(points={"zh/judged": few})).least_score("zh", "judged", 0.01, sure=True) is None
+
+
+def test_a_promise_that_the_surest_hits_break_is_kept_by_nothing() -> None:
+    bad = [point(4, 50, 2), point(3, 300, 8), point(2, 900, 9), point(1, 9000, 9)]
+    assert Verifier(artifact(points={"zh/judged": bad})).least_score("zh", "judged", 0.01) is None
 
 
 @pytest.mark.parametrize(("scope", "mode"), [("zh", "judged"), ("en", "plain"), ("across", "judged")])
@@ -60,11 +73,14 @@ def test_a_promise_that_no_evidence_can_keep_allows_nothing(promise: float) -> N
     assert Verifier(artifact()).least_score("en", "judged", promise) is None
 
 
-@given(st.floats(0.001, 0.5))
-def test_the_hits_needed_prove_the_promise_when_none_is_wrong_and_one_fewer_does_not(promise: float) -> None:
-    needed = hits_needed(promise)
-    assert 1 - 0.05 ** (1 / needed) <= promise + 1e-9
-    assert needed == 1 or 1 - 0.05 ** (1 / (needed - 1)) > promise - 1e-9
+@given(st.floats(0.001, 0.5), st.booleans())
+def test_the_hits_needed_prove_the_promise_when_none_is_wrong_and_one_fewer_does_not(promise: float, sure: bool) -> None:
+    def bound(hits: int) -> float:
+        return 1 - 0.05 ** (1 / hits) if sure else 1 / (hits + 1)
+
+    needed = hits_needed(promise, sure=sure)
+    assert bound(needed) <= promise + 1e-9
+    assert needed == 1 or bound(needed - 1) > promise - 1e-9
 
 
 def test_what_was_written_is_read_again(tmp_path: Path) -> None:

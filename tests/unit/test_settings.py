@@ -65,6 +65,12 @@ def test_a_data_folder_is_made_absolute(monkeypatch: pytest.MonkeyPatch, tmp_pat
         ("GROAT_RETRIEVE_K", "0"),
         ("GROAT_RETRIEVE_K", "1.5"),
         ("GROAT_CONTEXT_TOKENS", "-1"),
+        ("GROAT_CACHE_URL", "memory"),
+        ("GROAT_CACHE_URL", "redis://"),
+        ("GROAT_CACHE_URL", "redis://host:port"),
+        ("GROAT_CACHE_URL", "redis://host?no_such=option"),
+        ("GROAT_CACHE_URL", "http://host"),
+        ("GROAT_CACHE_URL", "answers.sqlite"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_named(name: str, value: str) -> None:
@@ -77,6 +83,29 @@ def test_neither_a_repr_nor_an_error_shows_a_key() -> None:
     with pytest.raises(SettingsError) as caught:
         _read(OPENAI_API_KEY="sk-1", GROAT_TIMEOUT_S="sk-1")
     assert "sk-1" not in str(caught.value)
+
+
+def test_neither_a_repr_nor_an_error_shows_the_password_of_the_cache() -> None:
+    url = "redis://:sk-1@host:6379/0"
+    settings = _read(GROAT_CACHE_URL=url)
+    assert settings.cache_url.get_secret_value() == url
+    assert "sk-1" not in repr(settings)
+    with pytest.raises(SettingsError) as caught:
+        _read(GROAT_CACHE_URL="http://:sk-1@host")
+    assert str(caught.value) == (
+        "the setting GROAT_CACHE_URL cannot be used: it is neither memory: nor an address such as redis://host:6379/0; "
+        "correct it or leave it out"
+    )
+
+
+@pytest.mark.parametrize(
+    "url", ["memory:", "redis://host", "redis://name:secret@host:6380/2", "rediss://host/0", "unix:///run/redis.sock", " "]
+)
+def test_an_address_of_the_cache_is_taken(url: str, tmp_path: Path) -> None:
+    settings = _read(GROAT_CACHE_URL=url, GROAT_DATA_DIR=str(tmp_path / "data"))
+    assert settings.cache_url.get_secret_value() == url.strip()
+    open_services(settings)
+    assert not (tmp_path / "data").exists()
 
 
 def test_every_setting_has_a_description() -> None:

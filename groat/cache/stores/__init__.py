@@ -2,6 +2,7 @@
 
 from groat.cache.stores.memory import MemoryStore
 from groat.cache.stores.protocol import AnswerStore
+from groat.cache.stores.redis import RedisStore
 from groat.cache.stores.sqlite import SqliteStore
 
-__all__ = ["AnswerStore", "MemoryStore", "SqliteStore"]
+__all__ = ["AnswerStore", "MemoryStore", "RedisStore", "SqliteStore"]
