@@ -120,8 +120,8 @@ class Verifier:
         On average: (wrong + 1) / (hits + 1) must not exceed the promise (Angelopoulos et al. 2022, "Conformal Risk Control").
         When it must be sure, the 95 % Clopper-Pearson bound must not. Either way the points are gone through from the highest
         score down, and the last one before the bound exceeds the promise is taken (fixed-sequence testing, Angelopoulos et al.
-        2021, "Learn then Test"); the way begins at the first point that keeps it, which must come before there are four times
-        the hits that a promise without a wrong hit takes.
+        2021, "Learn then Test"). Up to four times the hits that a promise without a wrong hit takes, a point that exceeds it
+        does not end the way: one wrong hit among so few says little.
 
         Args:
             scope: language of both questions.
@@ -141,7 +141,7 @@ class Verifier:
             bound = point.bound if sure else expected(point)
             if bound <= max_wrong and point.hits >= needed:
                 chosen = (point.score, round(bound, 4))
-            elif chosen is not None or point.hits > _AMPLE * needed:
+            elif point.hits > _AMPLE * needed:
                 break
         return chosen
 
