@@ -21,6 +21,7 @@ from langgraph.graph import END, START, MessagesState, StateGraph
 from openai import DefaultAsyncHttpxClient, DefaultHttpxClient
 from pydantic import BaseModel, SecretStr
 
+from graph.judging import LazyJudge
 from groat.cache import AnswerCache, MemoryStore, RedisStore
 from groat.cache.entry import Entry
 from groat.cache.langchain import GroatCache
@@ -124,7 +125,8 @@ async def test_an_equal_question_costs_one_request_and_the_hit_says_who_served_i
 @pytest.mark.parametrize(("lang", "way"), [("en", "sync"), ("zh", "async")])
 async def test_a_reworded_question_hits_where_the_shipped_calibration_allows_it(tmp_path: Path, lang: str, way: Way) -> None:
     with serve_model(Says(text=SAID[lang])) as server:
-        cache = GroatCache.open(tmp_path / "cache.sqlite")
+        # The judge reads the Chinese one: without it nothing Chinese is proven at 1 % of wrong hits.
+        cache = GroatCache.open(tmp_path / "cache.sqlite", judge=LazyJudge() if lang == "zh" else None)
         await ask(chat(server, cache), KEPT[lang], way)
         hit = await ask(chat(server, cache), REWORDED[lang], way)
         assert hit.text == SAID[lang]
