@@ -41,6 +41,7 @@ _DAY = (
     rf"{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?(?:,? \d{{4}})?|\d{{1,2}}(?:st|nd|rd|th)? {_MONTH}(?: \d{{4}})?"
     r"|(?:\d{4}年)?\d{1,2}月(?:\d{1,2}[日号])?"
 )
+_ONLY_DAY = regex.compile(_DAY, _I)
 _PLAIN_FIGURE = r"\d+(?:[.,:/]\d+)*+"
 _CURRENCY = r"(?:[$€£¥₹]|rs\.?) ?"
 # Names (S7, b2b, L14-30), ordinals and bare years are none; a unit may follow without a space (5kg).
@@ -126,8 +127,10 @@ _DATE = regex.compile(
 
 def has_amounts(text: str) -> bool:
     """Say whether several amounts are told and something is asked that follows from them, as in a sum in words."""
-    amounts = [match.end() for match in _AMOUNT.finditer(text)]
-    if len(amounts) < TOLD_AMOUNTS:
+    found = list(_AMOUNT.finditer(text))
+    amounts = [match.end() for match in found]
+    # Days alone are a moment that somebody asks about ("signed for on 20 October, may I send it back today, 24 November?").
+    if len(amounts) < TOLD_AMOUNTS or all(_ONLY_DAY.fullmatch(match.group().strip()) for match in found):
         return False
     # Where a clause is all that is told, an amount must stand in it: "Which is better, 5 or 10?" tells nothing.
     return len(amounts) >= MANY_AMOUNTS or bool(_SENTENCE.search(text) or _CLAUSE.search(text, amounts[0]))

@@ -280,3 +280,11 @@ def test_the_page_for_users_names_every_category_in_order_and_every_mark() -> No
     assert rows == [category.name for category in CachePolicy.load(None).categories]
     marks = page.partition("## Marks of form")[2]
     assert [mark for mark in MARKS if f"`{mark}`" not in marks] == []
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["10月20号签收的插座没拆过,今天11月24号还能退吗", "I got it on 20 October, and today is 24 November: may I send it back?"],
+)
+def test_days_alone_are_no_sum_but_a_moment(question: str) -> None:
+    assert CachePolicy.load(None).judge(asked(question)).cache == "never"
