@@ -63,7 +63,7 @@ def open_services(settings: Settings, *, embeddings: Embedder | None = None) -> 
         SettingsError: the embeddings class cannot be had.
         ArtifactError: the compression table of the package is damaged.
     """
-    embedder = RecentQueries(embeddings or _embedder(settings))
+    embedder = RecentQueries(embeddings or open_embedder(settings))
     bundled = settings.embeddings == "bundled"
     answerer = open_answerer(settings, embedder)
     ledger = SqliteLedger(settings.data_dir / "ledger.sqlite")
@@ -125,7 +125,12 @@ def _budgets(settings: Settings, ledger: Ledger) -> Budgets:
     )
 
 
-def _embedder(settings: Settings) -> Embedder:
+def open_embedder(settings: Settings) -> Embedder:
+    """Return the embedder that the settings name.
+
+    Raises:
+        SettingsError: its class cannot be had.
+    """
     if settings.embeddings == "bundled":
         return BundledEmbedder()
     module, _, name = settings.embeddings.partition(":")

@@ -78,6 +78,7 @@ def test_pairs_and_streams_are_played_and_told_with_the_fields_that_programs_rea
         ((), "name rows to play"),
         (("--pairs", "none.jsonl"), "cannot be read"),
         (("--pairs", "none.jsonl", "--max-wrong", "2"), "must lie between 0 and 1"),
+        (("--pairs", "none.jsonl", "--embedder", "no.such:Class"), "cannot be loaded"),
     ],
 )
 def test_what_cannot_be_played_is_one_sentence(home: Path, arguments: tuple[str, ...], says: str) -> None:

@@ -8,9 +8,10 @@ import typer
 from rich.table import Table
 
 from graph.judging import OFF, LazyJudge
+from graph.services import open_embedder
+from graph.settings import Settings
 from groat.cache.calibrate import read_stream
 from groat.cache.opening import open_rule
-from groat.embedding.bundled import BundledEmbedder
 from groat.errors import BadInput
 from serve.cli.output import JsonOption, console, write_json
 
@@ -26,6 +27,9 @@ def cache_command(
     max_wrong: Annotated[float, typer.Option(help="Largest share of wrong hits among hits by likeness, 0 to 1.")] = 0.01,
     sure: Annotated[bool, typer.Option(help="Keep that share with 95 % confidence instead of on average.")] = False,
     judge: Annotated[str, typer.Option(help="Weights of the judge of pairs: all, open, a folder, or off.")] = "all",
+    embedder: Annotated[
+        str, typer.Option(help="'bundled', or a LangChain embeddings class as module:Class; no rule was fitted for others.")
+    ] = "bundled",
     across: Annotated[bool, typer.Option(help="Whether a question may be served by one in the other language.")] = True,
     baselines: Annotated[bool, typer.Option(help="Play the rules of others on the same rows too.")] = True,
     wrong: Annotated[Path | None, typer.Option(help="Write the wrong hits of the streams to this file, to be read.")] = None,
@@ -40,10 +44,10 @@ def cache_command(
     from evals.bench_cache import Bench
     from evals.pair_rows import read_pairs
 
-    embedder = BundledEmbedder()
+    vectors = open_embedder(Settings(data_dir=Path(), embeddings=embedder))
     lazy = None if judge == OFF else LazyJudge(judge)
-    rule = open_rule(embedder.name, lazy, max_wrong=max_wrong, sure=sure, across=across)
-    bench = Bench(rule, embedder, max_wrong=max_wrong, tell=lambda line: typer.echo(line, err=True))
+    rule = open_rule(vectors.name, lazy, max_wrong=max_wrong, sure=sure, across=across)
+    bench = Bench(rule, vectors, max_wrong=max_wrong, tell=lambda line: typer.echo(line, err=True))
     read = [(path.name, read_pairs(path)) for path in dict.fromkeys(pairs or [])]
     streams = [read_stream(path) for path in dict.fromkeys(stream or [])]
 
