@@ -45,7 +45,7 @@ def open_answerer(settings: Settings, embedder: Embedder) -> Answerer:
         settings: what is set.
         embedder: for the offline answerer, which compares sentences.
     """
-    shared = RedisLimiter(settings.redis_url) if settings.redis_url else None
+    shared = RedisLimiter(url) if (url := settings.redis_url.get_secret_value()) else None
     return Answerer(
         {"cheap": _first(settings, "cheap", embedder), "expensive": _first(settings, "expensive", embedder)},
         fallbacks={"cheap": _fallbacks(settings, "cheap"), "expensive": _fallbacks(settings, "expensive")},

@@ -84,7 +84,9 @@ def open_services(settings: Settings, *, embeddings: Embedder | None = None) -> 
     )
     return Services(
         answers=AnswerCache(_answer_store(settings), rule, policy=CachePolicy.load(settings.cache_policy)),
-        flights=Flights(RedisLeases(settings.redis_url) if settings.redis_url else None, wait_s=settings.share_wait_s),
+        flights=Flights(
+            RedisLeases(url) if (url := settings.redis_url.get_secret_value()) else None, wait_s=settings.share_wait_s
+        ),
         knowledge=KnowledgeBase(settings.data_dir / "knowledge.sqlite", embedder),
         embedder=embedder,
         router=Router(_router_artifact(), embedder=embedder.name),

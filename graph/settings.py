@@ -72,8 +72,9 @@ class Settings(BaseModel):
         int | None, Field(ge=1, description="Most tokens of a reply of an expensive model; empty: its own bound.")
     ] = None
     redis_url: Annotated[
-        str, Field(description="Redis that holds the limits of all processes together; empty: each process counts for itself.")
-    ] = ""
+        SecretStr,
+        Field(description="Redis that holds the limits of all processes together; empty: each process counts for itself."),
+    ] = SecretStr("")
     tries: Annotated[int, Field(ge=1, le=10, description="Most requests to one model for one answer.")] = 3
     hedge_after_s: Annotated[
         float | None,

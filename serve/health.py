@@ -175,9 +175,9 @@ async def _model(app: Application, tier: Tier) -> Part:
 
 async def _limits(app: Application) -> Part:
     settings = app.settings
-    if not settings.redis_url:
+    if not (url := settings.redis_url.get_secret_value()):
         return {"part": "limits", "state": "ok", "says": "each process counts for itself; GROAT_REDIS_URL counts all together"}
-    limiter, lease = RedisLimiter(settings.redis_url), f"doctor-{time.time_ns()}"
+    limiter, lease = RedisLimiter(url), f"doctor-{time.time_ns()}"
     try:
         await limiter.take("doctor", Limits(window_s=1.0), 0, lease)
         await limiter.end("doctor", Limits(window_s=1.0), lease, 0)

@@ -176,3 +176,9 @@ def test_knobs_that_mean_something_are_taken() -> None:
         tenant="default", tier="auto", use_cache=True, max_quality_loss=0.01, max_cost_usd=None, language="auto"
     )
     assert Context(max_quality_loss=0, max_cost_usd=0).max_cost_usd == 0
+
+
+def test_a_repr_shows_no_password_of_the_redis_of_limits() -> None:
+    settings = _read(GROAT_REDIS_URL="redis://:sk-2@host:6379/0")
+    assert settings.redis_url.get_secret_value() == "redis://:sk-2@host:6379/0"
+    assert "sk-2" not in repr(settings)
