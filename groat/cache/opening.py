@@ -1,5 +1,6 @@
 """Puts the accept rule together from what is shipped, or from what was calibrated on one's own questions."""
 
+import logging
 from pathlib import Path
 
 from groat.cache.accept import AcceptRule, SameJudge
@@ -7,6 +8,7 @@ from groat.cache.calibration import Calibration
 from groat.cache.verifier import Verifier, VerifierArtifact
 from groat.errors import ArtifactError
 
+_LOG = logging.getLogger(__name__)
 OWN = "cache-verifier.json"
 """Name of the file, in the folder of data, that ``groat cache calibrate`` writes and every process reads."""
 
@@ -28,10 +30,7 @@ def open_rule(
         max_wrong: largest share of wrong hits among hits by likeness, 0 to 1.
         sure: whether that must hold with 95 % confidence instead of on average.
         across: whether a kept question may serve one in the other language.
-        verifier: a file of one's own; the shipped one where it is not there.
-
-    Raises:
-        ArtifactError: the file of one's own is there and damaged, or made for another groat.
+        verifier: a file of one's own; the shipped one where it is not there, or not to be used any more.
     """
     own = verifier if verifier is not None and verifier.exists() else None
     return AcceptRule(
@@ -40,13 +39,32 @@ def open_rule(
 
 
 def _verifier(own: Path | None, embedder: str) -> Verifier | None:
+    shipped = _shipped()
+    artifact = shipped if own is None else _own(own, shipped) or shipped
+    return Verifier(artifact) if artifact is not None and artifact.embedder == embedder else None
+
+
+def _shipped() -> VerifierArtifact | None:
     try:
-        artifact = VerifierArtifact.load(own)
+        return VerifierArtifact.load()
     except ArtifactError:
-        if own is not None:
-            raise
         return None
-    return Verifier(artifact) if artifact.embedder == embedder else None
+
+
+def _own(file: Path, shipped: VerifierArtifact | None) -> VerifierArtifact | None:
+    """Return the calibration of one's own; None, and a warning, where it cannot be used any more."""
+    try:
+        own = VerifierArtifact.load(file)
+    except ArtifactError as error:
+        _LOG.warning("%s; until `groat cache calibrate` has run again, the shipped calibration is in force", error)
+        return None
+    if shipped is not None and own.judge != shipped.judge:
+        _LOG.warning(
+            "%s was calibrated with the judge %s and this groat has %s; until `groat cache calibrate` has run again, the "
+            "shipped calibration is in force", file, own.judge, shipped.judge,
+        )  # fmt: skip
+        return None
+    return own
 
 
 def _calibration(embedder: str) -> Calibration | None:
