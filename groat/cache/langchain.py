@@ -100,7 +100,6 @@ class GroatCache(BaseCache):
 
         Raises:
             BadInput: the address is none of these, the tenant is blank, or ``ttl_s`` not positive.
-            ArtifactError: the rule that was calibrated there is damaged, or was made for another groat.
         """
         store, close, folder = _open_store(path_or_url)
         embedder = BundledEmbedder()
