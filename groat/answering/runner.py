@@ -139,8 +139,10 @@ class Runner:
         self.arriving.sent.set()
         by_deadline = task.left_s < self.endpoint.timeout_s
         try:
-            async with asyncio.timeout(min(self.endpoint.timeout_s, task.left_s)):
+            async with asyncio.timeout(min(self.endpoint.timeout_s, task.left_s)) as limit:
                 reply = await request(self.endpoint, task.prompt, self._heard(), self.arriving)
+            if limit.expired():  # a client that swallows the cancellation hands over half a reply as a whole one
+                raise TimeoutError
         except asyncio.CancelledError as error:
             await asyncio.shield(self._over(number, "cancelled", spent(error, task.prompt, self.arriving)))
             raise
