@@ -1,13 +1,21 @@
 """What the cache keeps: a question with the answer that served it and everything that answer stands on."""
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Final
 
 from typing_extensions import TypedDict
 
 from groat.cache.identity import exact_text, identity_key
 from groat.embedding import Vector
 from groat.types import Asked, CachedAnswer, DocumentVersion, Identity, Language, Source, Tier
+
+MAX_ALIASES: Final = 8
+"""Further wordings of one entry: each has a vector, and eight cover all that is asked of one thing but rarely."""
+MAX_REFUSED: Final = 64
+"""Questions that an entry remembers not to answer; beyond it the first ones are forgotten, and may be refused anew."""
+_HASH_CHARS = 16
+REFUSED_CHARS: Final = MAX_REFUSED * (_HASH_CHARS + 1)
 
 
 class NewAnswer(TypedDict):
@@ -48,10 +56,30 @@ class Entry:
     created_at: float
     expires_at: float | None
     """Absolute; None when the entry does not grow old."""
+    alias: bool = False
+    """It was found by another wording of its question: question, exact text, language and vector are those of the wording."""
+    refused: str = ""
+    """Hashes of the questions that it was found not to answer, oldest first; no text."""
 
     def is_expired(self, now: float) -> bool:
         """Say whether the entry may no longer be served at ``now``."""
         return self.expires_at is not None and self.expires_at <= now
+
+    def refuses(self, text: str) -> bool:
+        """Say whether the entry was found not to answer the question of this exact text."""
+        return refusal_of(text) in self.refused
+
+    def worded(self, alias: "Alias") -> "Entry":
+        """Return the entry as it is found by another wording."""
+        return replace(
+            self,
+            language=alias.language,
+            question=alias.question,
+            exact_text=alias.exact_text,
+            vector=alias.vector,
+            embedder=alias.embedder,
+            alias=True,
+        )
 
     def served(self) -> CachedAnswer:
         """Return what is handed to the caller on a hit."""
@@ -64,6 +92,25 @@ class Entry:
             "tier": self.tier,
             "baseline_cost_usd": self.baseline_cost_usd,
         }
+
+
+@dataclass(frozen=True)
+class Alias:
+    """Another wording of a kept question, verified to be answered by the same answer."""
+
+    identity: str
+    """``identity_key``, that of the entry."""
+    language: Language
+    question: str
+    exact_text: str
+    vector: Vector | None = field(compare=False)
+    embedder: str
+    """Name of the embedder that made ``vector``; empty without one."""
+
+
+def refusal_of(exact_text: str) -> str:
+    """Return what an entry remembers of a question that it does not answer: a hash, and a space."""
+    return hashlib.sha256(exact_text.encode("utf-8", "surrogatepass")).hexdigest()[:_HASH_CHARS] + " "
 
 
 def new_entry(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from groat.cache import AnswerStore, Entry, MemoryStore, RedisStore, SqliteStore
+from groat.cache.entry import MAX_ALIASES, MAX_REFUSED, Alias, refusal_of
 from groat.embedding import Vector
 
 
@@ -173,3 +174,146 @@ async def test_being_used_does_not_extend_life(store: AnswerStore) -> None:
 async def test_a_working_store_passes_its_check(store: AnswerStore) -> None:
     await store.check()
     assert await store.count() == 0
+
+
+def wording(name: str, **changes: object) -> Alias:
+    made = Alias(
+        identity="identity",
+        language="zh",
+        question=f"说法 {name}？",
+        exact_text=f"说法 {name}",
+        vector=unit(0, 1, 0),
+        embedder="e",
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]  # names are checked by replace
+
+
+async def test_an_alias_finds_the_entry_in_its_own_words(store: AnswerStore) -> None:
+    await put(store, entry("a"), entry("b", vector=unit(0, 0, 1)))
+    assert await store.add_alias("id-a", wording("x", language="en")) is True
+    expected = replace(entry("a"), question="说法 x？", exact_text="说法 x", language="en", alias=True)
+    assert await store.exact("identity", "说法 x", now=200.0) == expected
+    ((found, cosine),) = await store.nearest("identity", unit(0, 1, 0), embedder="e", limit=1, now=200.0)
+    assert (found, cosine) == (expected, pytest.approx(1.0))
+    assert found.vector is not None
+    assert found.vector.tolist() == [0.0, 1.0, 0.0]
+    assert await store.exact("identity", "问题 a", now=200.0) == entry("a")
+    assert (await store.count(), await store.count_aliases()) == (2, 1)
+
+
+async def test_an_alias_without_a_vector_is_found_by_equal_words_alone(store: AnswerStore) -> None:
+    await put(store, entry("a"))
+    assert await store.add_alias("id-a", wording("x", vector=None, embedder="")) is True
+    found = await store.exact("identity", "说法 x", now=200.0)
+    assert found is not None
+    assert (found.entry_id, found.vector) == ("id-a", None)
+    assert await ids_near(store, unit(0, 1, 0)) == ["id-a"]
+
+
+async def test_an_alias_takes_the_place_of_an_entry_and_an_entry_that_of_an_alias(store: AnswerStore) -> None:
+    await put(store, entry("a"), entry("x", exact_text="说法 x", vector=unit(0, 1, 0)))
+    assert await store.add_alias("id-a", wording("x")) is True
+    assert (await store.count(), await store.count_aliases()) == (1, 1)
+    assert await ids_near(store, unit(0, 1, 0)) == ["id-a", "id-a"]
+    await put(store, entry("x", entry_id="id-y", exact_text="说法 x", vector=unit(0, 1, 0)))
+    assert (await store.count(), await store.count_aliases()) == (2, 0)
+    assert await ids_near(store, unit(0, 1, 0)) == ["id-y", "id-a"]
+    assert await store.exact("identity", "问题 a", now=200.0) == entry("a")
+
+
+@pytest.mark.parametrize(
+    ("entry_id", "changes"),
+    [("id-b", {}), ("id-a", {"exact_text": "问题 a"}), ("id-a", {"identity": "someone else"})],
+    ids=["no such entry", "its own words", "another identity"],
+)
+async def test_what_is_no_further_wording_of_the_entry_changes_nothing(
+    store: AnswerStore, entry_id: str, changes: dict[str, object]
+) -> None:
+    await put(store, entry("a"))
+    assert await store.add_alias(entry_id, wording("x", **changes)) is False
+    assert (await store.count(), await store.count_aliases()) == (1, 0)
+    assert await store.exact("identity", "问题 a", now=200.0) == entry("a")
+    for identity in ("identity", "someone else"):
+        assert await store.exact(identity, "说法 x", now=200.0) is None
+
+
+async def test_an_entry_has_a_bounded_number_of_aliases(store: AnswerStore) -> None:
+    await put(store, entry("a"), entry("b"))
+    added = [await store.add_alias("id-a", wording(f"{n}")) for n in range(MAX_ALIASES + 1)]
+    assert added == [True] * MAX_ALIASES + [False]
+    assert await store.add_alias("id-a", wording("0", vector=unit(1, 1, 0))) is True
+    assert await store.add_alias("id-b", wording("0")) is True
+    assert await store.add_alias("id-a", wording("last")) is True
+    assert (await store.count(), await store.count_aliases()) == (2, MAX_ALIASES + 1)
+
+
+@pytest.mark.parametrize("way", ["delete", "document", "tenant", "everything", "replace", "evict"])
+async def test_what_removes_an_entry_removes_its_aliases(store: AnswerStore, way: str) -> None:
+    await put(store, entry("a"), entry("b", tenant="globex", documents=[], created_at=101.0))
+    assert await store.add_alias("id-a", wording("x"))
+    assert await store.add_alias("id-b", wording("y"))
+    match way:
+        case "delete":
+            assert await store.delete(["id-a"]) == 1
+        case "document":
+            assert await store.forget(documents=["doc"]) == 1
+        case "tenant":
+            assert await store.forget(tenant="acme") == 1
+        case "everything":
+            assert await store.forget() == 2
+        case "replace":
+            await put(store, entry("a", entry_id="id-new", vector=unit(0, 0, 1)))
+        case _:
+            await put(store, entry("c", created_at=102.0, vector=unit(0, 0, 1)), max_entries=2)
+    assert await store.exact("identity", "说法 x", now=200.0) is None
+    left = await ids_near(store, unit(0, 1, 0))
+    assert "id-a" not in left
+    assert left.count("id-b") == (0 if way == "everything" else 2)
+    assert await store.count_aliases() == (0 if way == "everything" else 1)
+
+
+async def test_an_alias_ends_with_its_entry_and_is_not_counted_among_those_kept(store: AnswerStore) -> None:
+    await put(store, entry("a", expires_at=150.0))
+    assert await store.add_alias("id-a", wording("x"))
+    assert await store.exact("identity", "说法 x", now=149.0) is not None
+    assert await store.exact("identity", "说法 x", now=150.0) is None
+    assert await ids_near(store, unit(0, 1, 0), now=150.0) == []
+    await put(store, entry("b", created_at=160.0), entry("c", created_at=161.0), max_entries=2)
+    assert (await store.count(), await store.count_aliases()) == (2, 0)
+
+
+async def test_being_used_under_another_wording_keeps_the_entry(store: AnswerStore) -> None:
+    await put(store, entry("a", created_at=1.0), entry("b", created_at=2.0))
+    assert await store.add_alias("id-a", wording("x"))
+    found = await store.exact("identity", "说法 x", now=3.0)
+    assert found is not None
+    await store.mark_used(found.entry_id, now=3.0)
+    await put(store, entry("c", created_at=4.0), max_entries=2)
+    assert await store.exact("identity", "说法 x", now=5.0) is not None
+    assert await store.exact("identity", "问题 b", now=5.0) is None
+
+
+async def test_an_entry_remembers_what_it_does_not_answer_and_still_answers_its_own_question(store: AnswerStore) -> None:
+    await put(store, entry("a"), entry("b"))
+    assert await store.add_alias("id-a", wording("x"))
+    for text in ("说法 x", "说法 y", "说法 x"):
+        await store.refuse("id-a", identity="identity", exact_text=text)
+    await store.refuse("id-unknown", identity="identity", exact_text="说法 x")
+    found = await store.exact("identity", "问题 a", now=200.0)
+    assert found is not None
+    assert [found.refuses(text) for text in ("说法 x", "说法 y", "问题 a")] == [True, True, False]
+    assert len(found.refused) == len(refusal_of("x")) * 2
+    assert replace(found, refused="") == entry("a")
+    assert await store.exact("identity", "说法 x", now=200.0) is None
+    assert await store.count_aliases() == 0
+    near = await store.nearest("identity", unit(1, 0, 0), embedder="e", limit=8, now=200.0)
+    assert {one.entry_id: one.refuses("说法 x") for one, _ in near} == {"id-a": True, "id-b": False}
+
+
+async def test_of_very_many_refused_questions_the_last_are_remembered(store: AnswerStore) -> None:
+    await put(store, entry("a"))
+    for n in range(MAX_REFUSED + 3):
+        await store.refuse("id-a", identity="identity", exact_text=f"{n}")
+    found = await store.exact("identity", "问题 a", now=200.0)
+    assert found is not None
+    assert [n for n in range(MAX_REFUSED + 3) if not found.refuses(f"{n}")] == [0, 1, 2]

@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 from groat.cache import RedisStore
 from groat.cache.stores import redis_scripts
 from groat.errors import SettingsError
-from tests.contract.test_answer_store import entry, ids_near, put, unit
+from tests.contract.test_answer_store import entry, ids_near, put, unit, wording
 from tests.redis_server import RedisServer
 from tests.redis_stores import ENTRIES, PATIENCE_S, SCHEMA, SLOTS, every_call, found, key_of, keys, patient, told
 
@@ -73,6 +73,32 @@ async def test_redis_drops_an_entry_when_its_time_is_over_and_a_hit_adds_nothing
     assert await redis.exists(await key_of(redis, "entry:*")) == 1
     assert await store.exact("identity", "问题 a", now=now) is None
     assert await ids_near(store, unit(1, 0, 0), now=now) == ["id-b"]
+
+
+async def test_an_alias_goes_with_its_entry_whatever_part_redis_drops_by_itself(redis: Redis, store: RedisStore) -> None:
+    for part in ("entry:*", ":used", ":aliases", ":aliases:*", "near:*"):
+        await redis.flushall()
+        await put(store, entry("a"))
+        owner = await key_of(redis, "entry:*")
+        assert await store.add_alias("id-a", wording("x", vector=unit(1, 1, 0)))
+        await redis.delete(owner if part == "entry:*" else await key_of(redis, part))
+        alike = await ids_near(store, unit(1, 1, 0))
+        if part != "near:*":
+            assert await store.exact("identity", "说法 x", now=200.0) is None
+        assert alike == (["id-a"] if part.startswith(":aliases") else [])
+        await put(store, entry("a"), entry("x", exact_text="说法 x", vector=unit(1, 1, 0)))
+        assert await ids_near(store, unit(1, 1, 0)) == ["id-x", "id-a"]
+
+
+async def test_an_alias_leaves_nothing_behind_and_lives_no_longer_than_its_entry(redis: Redis, store: RedisStore) -> None:
+    now = time.time()
+    await put(store, entry("a", created_at=now, expires_at=now + 900))
+    assert await store.add_alias("id-a", wording("x"))
+    one, other = await lives(redis)
+    assert 0 < one <= 900_000
+    assert abs(one - other) < 60_000
+    assert await store.delete(["id-a"]) == 1
+    assert await keys(redis) == [SLOTS, SCHEMA]
 
 
 async def lives(redis: Redis) -> list[int]:

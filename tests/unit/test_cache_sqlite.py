@@ -4,14 +4,16 @@ import asyncio
 import sqlite3
 import stat
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from groat.cache import AnswerCache, SqliteStore
+from groat.cache.stores import schema, sqlite
 from groat.cache.stores.schema import SCHEMA_VERSION, connect, storage_error
 from groat.errors import StorageError
-from tests.contract.test_answer_store import entry, ids_near, unit
+from tests.contract.test_answer_store import entry, ids_near, unit, wording
 from tests.fakes import KnownVectors, asked, identity
 from tests.unit.test_cache_answers import ANSWER, CALIBRATION, KEPT, World
 
@@ -119,8 +121,36 @@ async def test_a_newer_schema_is_refused(path: Path) -> None:
     connection = connect(path)
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
     connection.close()
-    with pytest.raises(StorageError, match="has schema 2 and this groat reads 1; upgrade groat"):
+    with pytest.raises(StorageError, match="has schema 3 and this groat reads 2; upgrade groat"):
         await SqliteStore(path).check()
+
+
+async def test_a_file_of_the_first_schema_is_brought_up_to_date_with_all_that_it_keeps(path: Path) -> None:
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(f"{schema._TABLES} PRAGMA user_version = 1;")
+        row = (*sqlite._row(entry("a")), 100.0)
+        db.execute(f"INSERT INTO entries ({sqlite._COLUMNS}, used_at) VALUES ({', '.join('?' * len(row))})", row)
+        db.execute("INSERT INTO stands_on VALUES ('doc', 1)")
+        db.commit()
+    store = SqliteStore(path)
+    assert await store.exact("identity", "问题 a", now=200.0) == entry("a")
+    assert await store.add_alias("id-a", wording("x")) is True
+    await store.refuse("id-a", identity="identity", exact_text="说法 y")
+    found = await store.exact("identity", "说法 x", now=200.0)
+    assert found is not None
+    assert (found.entry_id, found.answer, found.refuses("说法 y")) == ("id-a", "答案 a", True)
+    assert await ids_near(store, unit(0, 1, 0)) == ["id-a", "id-a"]
+    assert await store.forget(documents=["doc"]) == 1
+    assert await store.exact("identity", "说法 x", now=200.0) is None
+
+
+async def test_a_process_of_the_first_schema_that_still_runs_serves_an_alias_whole(path: Path) -> None:
+    await SqliteStore(path).put(entry("a"), max_entries=10)
+    await SqliteStore(path).add_alias("id-a", wording("x"))
+    with closing(sqlite3.connect(path)) as db:
+        old = "SELECT answer, sources, documents FROM entries WHERE identity = 'identity' AND exact_text = ?"
+        assert db.execute(old, ("说法 x",)).fetchone() == db.execute(old, ("问题 a",)).fetchone()
 
 
 async def test_a_read_only_file_serves_hits_and_refuses_to_keep(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Protocol
 
-from groat.cache.entry import Entry
+from groat.cache.entry import Alias, Entry
 from groat.embedding import Vector
 
 
@@ -18,6 +18,9 @@ class AnswerStore(Protocol):
     - ``nearest`` compares only vectors of the named embedder; best first, ties in no stated order.
     - A deleted or forgotten entry is never returned again, whichever process removed it.
     - After ``put``, at most ``max_entries`` entries are kept; expired ones go first, then those used longest ago.
+    - After ``add_alias``, ``exact`` and ``nearest`` find the entry by the other wording too, as ``Entry.worded`` says. An alias
+      has the entry's documents, expiry and fate: whatever removes the entry removes its aliases. No ``put`` counts them.
+    - There is one entry or alias for an identity and text: a later ``put`` or ``add_alias`` replaces the earlier one.
     """
 
     async def exact(self, identity: str, exact_text: str, *, now: float) -> Entry | None:
@@ -39,7 +42,22 @@ class AnswerStore(Protocol):
         ...
 
     async def delete(self, entry_ids: Collection[str]) -> int:
-        """Remove entries by id and return how many there were."""
+        """Remove entries by id, with their aliases, and return how many entries there were."""
+        ...
+
+    async def add_alias(self, entry_id: str, alias: Alias) -> bool:
+        """Let an entry be found by another wording, in place of what was kept under it, and say whether it is.
+
+        It is not when there is no such entry of this identity, when the text is the entry's own, or when the entry has
+        ``MAX_ALIASES`` others.
+        """
+        ...
+
+    async def refuse(self, entry_id: str, *, identity: str, exact_text: str) -> None:
+        """Note in an entry that it does not answer a question, and remove the alias that it has for it.
+
+        An entry notes at least the last ``MAX_REFUSED`` questions. Does nothing for an unknown id.
+        """
         ...
 
     async def forget(self, *, documents: Collection[str] | None = None, tenant: str | None = None) -> int:
@@ -51,6 +69,10 @@ class AnswerStore(Protocol):
 
     async def count(self) -> int:
         """Return how many entries are kept, expired ones that were not yet cleared away included."""
+        ...
+
+    async def count_aliases(self) -> int:
+        """Return how many further wordings the entries have."""
         ...
 
     async def check(self) -> None:

@@ -11,13 +11,14 @@ from typing import Any, cast
 import numpy as np
 from redis.asyncio import Redis
 
-from groat.cache.entry import Entry
+from groat.cache.entry import MAX_ALIASES, REFUSED_CHARS, Alias, Entry, refusal_of
 from groat.cache.stores import redis_scripts as scripts
 from groat.cache.stores.redis_calls import RedisCalls
 from groat.embedding import Vector
 from groat.errors import StorageError
 
-_IN_BODY = tuple(field.name for field in fields(Entry) if field.name != "vector")
+_IN_BODY = tuple(field.name for field in fields(Entry) if field.name not in {"vector", "alias", "refused"})
+_IN_WORDING = ("language", "question", "exact_text", "embedder")
 _LONGEST_LIFE_MS = 100 * 365 * 86_400_000
 """Redis takes no time much later than this; what is to live longer is checked at each read all the same."""
 _SPARE = 2
@@ -63,8 +64,8 @@ class RedisStore:
         found = await self._run(scripts.EXACT, _slot(identity, exact_text))
         if found is None:
             return None
-        body, blob, _ = found
-        entry = self._entry(body, np.frombuffer(blob, dtype="<f4") if blob else None)
+        body, blob, _, refused, wording = found
+        entry = self._entry(body, blob, refused, wording)
         same = (entry.identity, entry.exact_text) == (identity, exact_text)
         return entry if same and not entry.is_expired(now) else None
 
@@ -81,13 +82,13 @@ class RedisStore:
             found = await self._run(scripts.NEAREST, group, asked, wanted, repr(float(now)), looked_at, _COMPARED)
             if not self._notes_likeness(found != 0):
                 return []
-            kept = [(body, np.frombuffer(blob, dtype="<f4")) for body, blob, *gone in found if not gone]
+            kept = [one for one in found if len(one) == 4]
             if len(kept) >= limit or len(found) < wanted:
                 break
-            await self._clear([one[:2] for one in found if len(one) > 2])
+            await self._clear([one[:2] for one in found if len(one) == 3])
             wanted *= 4
-        nearest = sorted(((float(kin @ vector), body, kin) for body, kin in kept), key=lambda one: -one[0])
-        entries = [(self._entry(body, kin), cosine) for cosine, body, kin in nearest[:limit]]
+        nearest = sorted(((float(np.frombuffer(one[1], dtype="<f4") @ vector), one) for one in kept), key=lambda one: -one[0])
+        entries = [(self._entry(*one), cosine) for cosine, one in nearest[:limit]]
         return [(entry, cosine) for entry, cosine in entries if (entry.identity, entry.embedder) == (identity, embedder)]
 
     async def put(self, entry: Entry, *, max_entries: int) -> None:
@@ -127,6 +128,27 @@ class RedisStore:
         batches = [entries[start : start + _STEPS] for start in range(0, len(entries), _STEPS)]
         return sum([await self._run(scripts.DELETE, *batch) for batch in batches])
 
+    async def add_alias(self, entry_id: str, alias: Alias) -> bool:
+        """Let an entry be found by another wording, in place of what was kept under it, and say whether it is."""
+        slot = _slot(alias.identity, alias.exact_text)
+        added = await self._run(
+            scripts.ADD_ALIAS,
+            _digest(entry_id),
+            slot,
+            _digest("alias", entry_id, slot),
+            "" if alias.vector is None else _group(alias.identity, alias.embedder, alias.vector),
+            b"" if alias.vector is None else _float32(alias.vector),
+            _json({name: getattr(alias, name) for name in _IN_WORDING}),
+            MAX_ALIASES,
+            _utf8(alias.identity),
+        )
+        return bool(added)
+
+    async def refuse(self, entry_id: str, *, identity: str, exact_text: str) -> None:
+        """Note in an entry that it does not answer a question, and remove the alias that it has for it."""
+        noted = refusal_of(exact_text)
+        await self._run(scripts.REFUSE, _digest(entry_id), _slot(identity, exact_text), noted, REFUSED_CHARS)
+
     async def forget(self, *, documents: Collection[str] | None = None, tenant: str | None = None) -> int:
         """Remove the entries that stand on any of the documents and belong to the tenant; None does not restrict."""
         owner = "" if tenant is None else _tenant(tenant)
@@ -137,6 +159,10 @@ class RedisStore:
     async def count(self) -> int:
         """Return how many entries are kept."""
         return int(await self._run(scripts.COUNT, patience_s=_UNHURRIED_S))
+
+    async def count_aliases(self) -> int:
+        """Return how many further wordings the entries have."""
+        return int(await self._run(scripts.COUNT_ALIASES, patience_s=_UNHURRIED_S))
 
     async def check(self) -> None:
         """Raise ``StorageError`` if Redis cannot be read and written, or has no vector sets."""
@@ -191,16 +217,26 @@ class RedisStore:
         self.exact_only = None if there else told
         return there
 
-    def _entry(self, body: bytes, vector: Vector | None) -> Entry:
+    def _entry(self, body: bytes, blob: bytes, refused: bytes, wording: bytes) -> Entry:
+        vector = np.frombuffer(blob, dtype="<f4") if blob else None
         try:
-            return Entry(**json.loads(body), vector=vector)
+            entry = Entry(**json.loads(body), vector=vector, refused=refused.decode("ascii"))
+            return entry.worded(Alias(**json.loads(wording), identity=entry.identity, vector=vector)) if wording else entry
         except (ValueError, TypeError) as error:
             raise StorageError(f"{self._calls.name} holds an entry that cannot be read; forget all its entries") from error
 
 
 def _body(entry: Entry) -> bytes:
+    return _json({name: getattr(entry, name) for name in _IN_BODY})
+
+
+def _json(content: dict[str, object]) -> bytes:
+    return _utf8(json.dumps(content, ensure_ascii=False))
+
+
+def _utf8(text: str) -> bytes:
     # Broken input may hold surrogates; json.loads reads them again.
-    return json.dumps({name: getattr(entry, name) for name in _IN_BODY}, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _float32(vector: Vector) -> bytes:

@@ -15,7 +15,10 @@ NEWER = "GROATNEWER"
 #   schema           newest version of this layout that was ever used here
 #   1:slots          hash: each slot's link, a JSON list [entry, group of vectors or "", "tenant:..", "document:..", ...];
 #                    and under "generation" what the names of all other keys carry
-#   1:GEN:entry:E    hash: slot, body (JSON), vector (float32) and expiry of one entry; the only kind of key that expires
+#   1:GEN:entry:E    hash: slot, body (JSON), vector (float32), expiry and refused questions of one entry, or of an alias its
+#                    wording as the body, and whose it is; the only kind of key that expires
+#   1:GEN:aliases    hash: the links of slots that are aliases, [alias, group, "aliases:E"]
+#   1:GEN:aliases:E  set of the slots that are aliases of an entry
 #   1:GEN:used       sorted set of slots by the time of their last use
 #   1:GEN:expiry     sorted set of slots by the time they expire, without those that do not
 #   1:GEN:tenant:T   set of the slots of a tenant
@@ -38,11 +41,12 @@ local function micros()
   return time[1] * 1000000 + time[2]
 end
 local function linked(slot)
-  local link = redis.call('HGET', slots, slot)
+  local link = redis.call('HGET', slots, slot) or redis.call('HGET', key('aliases'), slot)
   return link and cjson.decode(link)
 end
+local function is_alias(link) return string.sub(link[3] or '', 1, 8) == 'aliases:' end
 local function whole(slot, link)
-  if not redis.call('ZSCORE', key('used'), slot) then return false end
+  if not is_alias(link) and not redis.call('ZSCORE', key('used'), slot) then return false end
   for n = 3, #link do
     if redis.call('SISMEMBER', key(link[n]), slot) == 0 then return false end
   end
@@ -51,11 +55,24 @@ end
 local function unknown(reply) return string.find(reply.err, 'Unknown Redis command', 1, true) end
 local function read(slot, link)
   if not link or not whole(slot, link) then return false end
-  local content = redis.call('HMGET', key('entry:' .. link[1]), 'body', 'vector', 'expires')
-  return content[1] and content
+  local content = redis.call('HMGET', key('entry:' .. link[1]), 'body', 'vector', 'expires', 'refused', 'of')
+  if not content[1] then return false end
+  local of = content[5]
+  if not of then return {{content[1], content[2], content[3], content[4] or '', ''}} end
+  local owner = redis.call('HGET', key('entry:' .. of), 'slot')
+  local owner_link = owner and linked(owner)
+  local kept = owner_link and owner_link[1] == of and read(owner, owner_link)
+  return kept and {{kept[1], content[2], kept[3], kept[4], content[1]}}
 end
 local function drop(slot, link, group_kept)
+  local aliases = key('aliases:' .. link[1])
+  for _, alias in ipairs(redis.call('SMEMBERS', aliases)) do
+    local other = linked(alias)
+    if other and other[3] == 'aliases:' .. link[1] then drop(alias, other) end
+  end
+  redis.call('UNLINK', aliases)
   redis.call('HDEL', slots, slot)
+  redis.call('HDEL', key('aliases'), slot)
   redis.call('ZREM', key('used'), slot)
   redis.call('ZREM', key('expiry'), slot)
   for n = 3, #link do redis.call('SREM', key(link[n]), slot) end
@@ -126,11 +143,48 @@ return generation and trim(ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])) or 0
 """
 """Returns how many entries are too many yet."""
 
+# 1 entry, 2 slot, 3 alias, 4 group, 5 vector, 6 wording, 7 most aliases, 8 identity
+ADD_ALIAS = f"""{_HEAD}
+local entry, slot, alias, group = key('entry:' .. ARGV[1]), ARGV[2], key('entry:' .. ARGV[3]), ARGV[4]
+local owner = generation and redis.call('HGET', entry, 'slot')
+local link = owner and linked(owner)
+local kept = link and link[1] == ARGV[1] and owner ~= slot and read(owner, link)
+if not kept or cjson.decode(kept[1]).identity ~= ARGV[8] then return 0 end
+local aliases = key('aliases:' .. ARGV[1])
+if redis.call('SISMEMBER', aliases, slot) == 0 and redis.call('SCARD', aliases) >= tonumber(ARGV[7]) then return 0 end
+if group ~= '' then
+  local added = redis.pcall('VADD', key('near:' .. group), 'FP32', ARGV[5], slot, 'Q8', 'EF', {_LINKED_AMONG})
+  if type(added) == 'table' and not unknown(added) then return added end
+end
+redis.call('HSET', alias, 'slot', slot, 'body', ARGV[6], 'vector', ARGV[5], 'of', ARGV[1])
+local old = linked(slot)
+if old and old[1] ~= ARGV[3] then drop(slot, old, group) end
+local life = redis.call('PTTL', entry)
+if life > 0 then redis.call('PEXPIRE', alias, life) end
+redis.call('HSET', key('aliases'), slot, cjson.encode({{ARGV[3], group, 'aliases:' .. ARGV[1]}}))
+redis.call('SADD', aliases, slot)
+return 1
+"""
+"""Returns 1 when the entry is found by the wording now, 0 when it may not be."""
+
+# 1 entry, 2 slot of the question, 3 what is noted, 4 most characters that are noted
+REFUSE = f"""{_HEAD}
+local entry = generation and key('entry:' .. ARGV[1])
+if not entry or redis.call('EXISTS', entry) == 0 then return 0 end
+local known = redis.call('HGET', entry, 'refused') or ''
+if not string.find(known, ARGV[3], 1, true) then
+  redis.call('HSET', entry, 'refused', string.sub(known .. ARGV[3], -tonumber(ARGV[4])))
+end
+local link = linked(ARGV[2])
+if link and link[3] == 'aliases:' .. ARGV[1] then drop(ARGV[2], link) end
+return 1
+"""
+
 # 1 slot
 EXACT = f"""{_HEAD}
 return generation and read(ARGV[1], linked(ARGV[1]))
 """
-"""Returns {body, vector, ...}, nothing without an entry."""
+"""Returns {body, vector, expires, refused, wording of an alias or ""}, nothing without an entry."""
 
 # 1 group, 2 vector, 3 how many, 4 now, 5 nodes looked at, 6 size up to which all are compared
 NEAREST = f"""{_HEAD}
@@ -146,14 +200,15 @@ for n, slot in ipairs(found) do
   local link = linked(slot)
   local content = read(slot, link)
   if content and not (content[3] ~= '' and tonumber(content[3]) <= tonumber(ARGV[4])) then
-    found[n] = {{content[1], content[2]}}
+    found[n] = {{content[1], content[2], content[4], content[5]}}
   else
     found[n] = {{slot, link and link[1] or '', 0}}
   end
 end
 return found
 """
-"""Returns {body, vector} of each found, or {slot, entry, 0} where nothing may be served; 0 without vector sets."""
+"""Returns {body, vector, refused, wording of an alias or ""} of each, or {slot, entry, 0} of what may not be served; 0 without
+vector sets."""
 
 # Pairs of slot and entry.
 CLEAR = f"""{_HEAD}
@@ -207,6 +262,10 @@ return {{cursor, gone, cursor == '0' and 0 or 1}}
 
 COUNT = f"""{_HEAD}
 return generation and redis.call('HLEN', slots) - 1 or 0
+"""
+
+COUNT_ALIASES = f"""{_HEAD}
+return generation and redis.call('HLEN', key('aliases')) or 0
 """
 
 FORGET_ALL = f"""{_HEAD}

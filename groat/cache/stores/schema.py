@@ -6,7 +6,7 @@ from pathlib import Path
 
 from groat.errors import StorageError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _TABLES = """
 CREATE TABLE entries (
@@ -38,6 +38,12 @@ CREATE TABLE stands_on (
     PRIMARY KEY (document_id, seq)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX stands_on_entry ON stands_on (seq);
+"""
+# An alias is a row like an entry, with all that the entry has, so that a process of before this version serves no less of it.
+_VERSION_2 = """
+ALTER TABLE entries ADD COLUMN alias_of INTEGER REFERENCES entries (seq) ON DELETE CASCADE;
+ALTER TABLE entries ADD COLUMN refused TEXT NOT NULL DEFAULT '';
+CREATE INDEX entries_aliases ON entries (alias_of) WHERE alias_of IS NOT NULL;
 """
 
 
@@ -71,13 +77,14 @@ def connect(path: Path) -> sqlite3.Connection:
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     version = _version(connection)
-    if version == 0:
+    if version < SCHEMA_VERSION:
         connection.execute("BEGIN IMMEDIATE")
         try:
             # Another process may have made the tables while this one waited for the lock.
-            if _version(connection) == 0:
-                for statement in _TABLES.split(";\n"):
+            for script in (_TABLES, _VERSION_2)[_version(connection) :]:
+                for statement in script.split(";\n"):
                     connection.execute(statement)
+            if _version(connection) < SCHEMA_VERSION:
                 connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             connection.execute("COMMIT")
         except BaseException:

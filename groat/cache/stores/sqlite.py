@@ -1,6 +1,7 @@
 """Entries in one SQLite file, shared by the processes of one machine."""
 
 import asyncio
+import hashlib
 import json
 import sqlite3
 from collections.abc import Collection, Iterable
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from groat.cache.entry import Entry
+from groat.cache.entry import MAX_ALIASES, REFUSED_CHARS, Alias, Entry, refusal_of
 from groat.cache.stores.schema import connect, damaged, storage_error
 from groat.cache.stores.vectors import VectorIndex
 from groat.embedding import Vector
@@ -20,6 +21,19 @@ _COLUMNS = (
     "vector, embedder, created_at, expires_at"
 )
 _INSERT = f"INSERT INTO entries ({_COLUMNS}, used_at) VALUES ({', '.join('?' * 16)})"
+_FIELDS = f"{_COLUMNS}, alias, refused"
+# ``found`` is the row that was found, ``kept`` the entry that it is, or that it is an alias of.
+_SELECT = (
+    "SELECT kept.entry_id, found.identity, found.tenant, found.language, found.question, found.exact_text, kept.answer, "
+    "kept.sources, kept.documents, kept.tier, kept.baseline_cost_usd, found.vector, found.embedder, kept.created_at, "
+    "kept.expires_at, found.alias_of IS NOT NULL, kept.refused, found.seq "
+    "FROM entries found JOIN entries kept ON kept.seq = coalesce(found.alias_of, found.seq)"
+)
+_ADD_ALIAS = (
+    f"INSERT INTO entries ({_COLUMNS}, used_at, alias_of) "
+    "SELECT ?, identity, tenant, ?, ?, ?, answer, sources, documents, tier, baseline_cost_usd, ?, ?, created_at, expires_at, "
+    "used_at, seq FROM entries WHERE seq = ?"
+)
 
 
 class SqliteStore:
@@ -41,10 +55,8 @@ class SqliteStore:
         """Return the entry for this identity and text, None without one."""
 
         def read(db: sqlite3.Connection) -> Entry | None:
-            row = db.execute(
-                f"SELECT {_COLUMNS} FROM entries WHERE identity = ? AND exact_text = ?", (identity, exact_text)
-            ).fetchone()
-            return None if row is None else _entry(row)
+            row = db.execute(f"{_SELECT} WHERE found.identity = ? AND found.exact_text = ?", (identity, exact_text)).fetchone()
+            return None if row is None else _entry(row[:-1])
 
         entry = await self._file.run(read)
         return None if entry is None or entry.is_expired(now) else entry
@@ -79,9 +91,57 @@ class SqliteStore:
             lambda db: db.execute("DELETE FROM entries WHERE entry_id IN (SELECT value FROM json_each(?))", (wanted,)).rowcount
         )
 
+    async def add_alias(self, entry_id: str, alias: Alias) -> bool:
+        """Let an entry be found by another wording, in place of what was kept under it, and say whether it is."""
+
+        def write(db: sqlite3.Connection) -> bool:
+            with transaction(db):
+                owner = db.execute(
+                    "SELECT seq FROM entries WHERE entry_id = ? AND identity = ? AND exact_text != ? AND alias_of IS NULL",
+                    (entry_id, alias.identity, alias.exact_text),
+                ).fetchone()
+                if owner is None:
+                    return False
+                others = db.execute(
+                    "SELECT count(*) FROM entries WHERE alias_of = ? AND exact_text != ?", (owner[0], alias.exact_text)
+                ).fetchone()[0]
+                if others >= MAX_ALIASES:
+                    return False
+                under = (alias.identity, alias.exact_text)
+                db.execute("DELETE FROM entries WHERE identity = ? AND exact_text = ?", under)
+                name = hashlib.sha256("\n".join(under).encode("utf-8", "surrogatepass")).hexdigest()
+                db.execute(
+                    _ADD_ALIAS,
+                    (
+                        f"alias:{name}", alias.language, alias.question, alias.exact_text, _blob(alias.vector), alias.embedder,
+                        owner[0],
+                    ),
+                )  # fmt: skip
+                return True
+
+        return await self._file.run(write)
+
+    async def refuse(self, entry_id: str, *, identity: str, exact_text: str) -> None:
+        """Note in an entry that it does not answer a question, and remove the alias that it has for it."""
+        noted = refusal_of(exact_text)
+
+        def write(db: sqlite3.Connection) -> None:
+            with transaction(db):
+                db.execute(
+                    "UPDATE entries SET refused = substr(refused || ?, ?) WHERE entry_id = ? AND instr(refused, ?) = 0",
+                    (noted, -REFUSED_CHARS, entry_id, noted),
+                )
+                db.execute(
+                    "DELETE FROM entries WHERE identity = ? AND exact_text = ? "
+                    "AND alias_of = (SELECT seq FROM entries WHERE entry_id = ?)",
+                    (identity, exact_text, entry_id),
+                )
+
+        await self._file.run(write)
+
     async def forget(self, *, documents: Collection[str] | None = None, tenant: str | None = None) -> int:
         """Remove the entries that stand on any of the documents and belong to the tenant; None does not restrict."""
-        conditions, values = ["TRUE"], []
+        conditions, values = ["alias_of IS NULL"], []
         if documents is not None:
             conditions.append("seq IN (SELECT seq FROM stands_on WHERE document_id IN (SELECT value FROM json_each(?)))")
             values.append(json.dumps(list(documents)))
@@ -94,7 +154,11 @@ class SqliteStore:
 
     async def count(self) -> int:
         """Return how many entries are kept."""
-        return await self._file.run(lambda db: int(db.execute("SELECT count(*) FROM entries").fetchone()[0]))
+        return await self._count("alias_of IS NULL")
+
+    async def count_aliases(self) -> int:
+        """Return how many further wordings the entries have."""
+        return await self._count("alias_of IS NOT NULL")
 
     async def check(self) -> None:
         """Raise ``StorageError`` if the file is damaged or cannot be written; reads the whole file."""
@@ -111,6 +175,9 @@ class SqliteStore:
     async def close(self) -> None:
         """Close the file; the next use opens it again."""
         await asyncio.to_thread(self._file.close)
+
+    async def _count(self, condition: str) -> int:
+        return await self._file.run(lambda db: int(db.execute(f"SELECT count(*) FROM entries WHERE {condition}").fetchone()[0]))
 
     def _forget(self) -> None:
         self._indexes.clear()
@@ -142,18 +209,18 @@ class SqliteStore:
 
 
 def _evict(db: sqlite3.Connection, max_entries: int, now: float) -> None:
-    kept = db.execute("SELECT count(*) FROM entries").fetchone()[0]
+    kept = db.execute("SELECT count(*) FROM entries WHERE alias_of IS NULL").fetchone()[0]
     if kept <= max_entries:
         return
-    surplus = kept - max_entries - db.execute("DELETE FROM entries WHERE expires_at <= ?", (now,)).rowcount
+    expired = db.execute("DELETE FROM entries WHERE expires_at <= ? AND alias_of IS NULL", (now,)).rowcount
+    surplus = kept - max_entries - expired
     if surplus > 0:
-        db.execute("DELETE FROM entries WHERE seq IN (SELECT seq FROM entries ORDER BY used_at, seq LIMIT ?)", (surplus,))
+        oldest = "SELECT seq FROM entries WHERE alias_of IS NULL ORDER BY used_at, seq LIMIT ?"
+        db.execute(f"DELETE FROM entries WHERE seq IN ({oldest})", (surplus,))
 
 
 def _by_seq(db: sqlite3.Connection, seqs: Iterable[int], now: float) -> dict[int, Entry]:
-    rows = db.execute(
-        f"SELECT {_COLUMNS}, seq FROM entries WHERE seq IN (SELECT value FROM json_each(?))", (json.dumps(list(seqs)),)
-    )
+    rows = db.execute(f"{_SELECT} WHERE found.seq IN (SELECT value FROM json_each(?))", (json.dumps(list(seqs)),))
     entries = {row[-1]: _entry(row[:-1]) for row in rows}
     return {seq: entry for seq, entry in entries.items() if not entry.is_expired(now)}
 
@@ -162,15 +229,20 @@ def _row(entry: Entry) -> tuple[object, ...]:
     return (
         entry.entry_id, entry.identity, entry.tenant, entry.language, entry.question, entry.exact_text, entry.answer,
         json.dumps(entry.sources), json.dumps(entry.documents), entry.tier, entry.baseline_cost_usd,
-        None if entry.vector is None else np.asarray(entry.vector, dtype=np.float32).tobytes(),
+        _blob(entry.vector),
         entry.embedder, entry.created_at, entry.expires_at,
     )  # fmt: skip
 
 
+def _blob(vector: Vector | None) -> bytes | None:
+    return None if vector is None else np.asarray(vector, dtype=np.float32).tobytes()
+
+
 def _entry(row: tuple[object, ...]) -> Entry:
-    fields = dict(zip(_COLUMNS.split(", "), row, strict=True))
+    fields = dict(zip(_FIELDS.split(", "), row, strict=True))
     blob = fields["vector"]
     fields["vector"] = np.frombuffer(blob, dtype=np.float32) if isinstance(blob, bytes) else None
+    fields["alias"] = bool(fields["alias"])
     fields["sources"], fields["documents"] = json.loads(str(fields["sources"])), json.loads(str(fields["documents"]))
     return Entry(**fields)  # type: ignore[arg-type]  # the schema is STRICT and only ``_row`` writes it
 
