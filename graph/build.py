@@ -31,7 +31,7 @@ def build_graph(s: Services, *, checkpointer: BaseCheckpointSaver[str] | None = 
     )
     check_cache = CheckCache(
         answers=s.answers, flights=s.flights, knowledge=s.knowledge, embedder=s.embedder, answerer=s.answerer, books=s.books,
-        tenants=s.tenants,
+        tenants=s.tenants, audits=s.audits,
     )  # fmt: skip
     g.add_node("check_cache", check_cache)
     add = partial(add_box, g, s.flights)
@@ -45,7 +45,7 @@ def build_graph(s: Services, *, checkpointer: BaseCheckpointSaver[str] | None = 
         acceptance=s.acceptance, adviser=s.adviser,
     )  # fmt: skip
     add("validate", validate)
-    add("remember", Remember(answers=s.answers, flights=s.flights, embedder=s.embedder))
+    add("remember", Remember(answers=s.answers, flights=s.flights, embedder=s.embedder, audits=s.audits))
 
     g.add_edge(START, "check_cache")
     g.add_conditional_edges("check_cache", after_cache)

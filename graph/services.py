@@ -1,16 +1,18 @@
 """The live engines, put together once from the settings."""
 
 import importlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from langchain_core.embeddings import Embeddings
 
+from graph.auditing import open_audits, open_tallies
 from graph.judging import OFF, LazyJudge
 from graph.models import open_adviser, open_answerer
 from graph.settings import IN_MEMORY, Settings
 from groat.answering import Adviser, Answerer
 from groat.cache import AnswerCache, AnswerStore, MemoryStore, RedisStore, SqliteStore
+from groat.cache.audit import Audits
 from groat.cache.flight import Flights
 from groat.cache.flight_redis import RedisLeases
 from groat.cache.opening import OWN, open_rule
@@ -50,6 +52,8 @@ class Services:
     tenants: frozenset[str]
     retrieve_k: int
     context_tokens: int
+    audits: Audits | None = None
+    """Looks again at what the cache decided; None for nobody."""
 
 
 def open_services(settings: Settings, *, embeddings: Embedder | None = None) -> Services:
@@ -81,9 +85,11 @@ def open_services(settings: Settings, *, embeddings: Embedder | None = None) -> 
         sure=settings.max_wrong_sure,
         across=settings.cache_across_languages,
         verifier=settings.data_dir / OWN,
+        tallies=open_tallies(settings),
     )
-    return Services(
-        answers=AnswerCache(_answer_store(settings), rule, policy=CachePolicy.load(settings.cache_policy)),
+    store = _answer_store(settings)
+    services = Services(
+        answers=AnswerCache(store, rule, policy=CachePolicy.load(settings.cache_policy)),
         flights=Flights(
             RedisLeases(url) if (url := settings.redis_url.get_secret_value()) else None, wait_s=settings.share_wait_s
         ),
@@ -101,6 +107,7 @@ def open_services(settings: Settings, *, embeddings: Embedder | None = None) -> 
         retrieve_k=settings.retrieve_k,
         context_tokens=settings.context_tokens,
     )
+    return replace(services, audits=open_audits(settings, services, store))
 
 
 def _answer_store(settings: Settings) -> AnswerStore:

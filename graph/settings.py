@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_core import PydanticCustomError
 
+from groat.cache.audit import AUDIT_SHARE
 from groat.errors import SettingsError
 from groat.redis_link import is_address
 
@@ -146,6 +147,15 @@ class Settings(BaseModel):
     cache_policy: Annotated[
         Path | None, Field(description="TOML file that says what may be kept for how long; empty: the policy of groat.")
     ] = None
+    audit_share: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=1,
+            description="Share of hits by likeness that are answered afresh and compared, when nobody waits; each "
+            "costs a model call. 0: none.",
+        ),
+    ] = AUDIT_SHARE
     share_wait_s: Annotated[
         float,
         Field(ge=0, le=600, description="Longest wait for an equal question that is being answered, in seconds; 0: never."),

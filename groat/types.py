@@ -29,8 +29,8 @@ Box = Literal["check_cache", "retrieve", "route", "compress", "answer_cheap", "a
 QuestionKind = Literal["small_talk", "translation", "knowledge"]
 """What a question asks for: the first two need no documents."""
 
-Purpose = Literal["answer", "second_opinion", "judge"]
-"""What a call of a chat model was for: the answer itself, or evidence about one."""
+Purpose = Literal["answer", "second_opinion", "judge", "audit"]
+"""What a call of a chat model was for: the answer itself, evidence about one, or a look at an answer of the cache."""
 
 
 class Turn(TypedDict):
@@ -104,6 +104,29 @@ class Passage(TypedDict):
     """Largest cosine between the question and a sentence of the piece; None without vectors."""
 
 
+class Audited(TypedDict):
+    """What audits of such candidates made of the bound, and where an outcome of this one is counted."""
+
+    scope: str
+    mode: str
+    category: str
+    score: float
+    """Log odds that one answer serves both."""
+    promise: float
+    """Largest share of wrong hits that is in force for the question, 0 to 1."""
+    shipped_score: float | None
+    """Score that the promise takes by the calibration alone; None where it proves none."""
+    shipped_bound: float | None
+    origin: str
+    """Why the score now is what it is: see ``groat.cache.online.Origin``."""
+    right: int
+    wrong: int
+    suspected: bool
+    """The outcomes speak against the promise, without showing yet that it is broken: more hits are audited."""
+    gray: bool
+    """It is not served, and near enough that it is compared with the answer given instead."""
+
+
 class CacheCandidate(TypedDict):
     """The nearest kept question, with what spoke for and against serving its answer."""
 
@@ -122,6 +145,8 @@ class CacheCandidate(TypedDict):
     """Upper bound (95 %) of the share of wrong hits in force at that score."""
     evidence: NotRequired[dict[str, float]]
     """What the score was made of, by name; values of 0 are left out."""
+    audits: NotRequired[Audited]
+    """Not there where the bound is not re-estimated."""
 
 
 class Waited(TypedDict):
@@ -142,7 +167,8 @@ class Lookup(TypedDict):
     """How a hit was found; None without a hit."""
     reason: str
     """Short reason code. Hit: "exact", "normalised" (equal but for politeness or the
-    kind of Chinese characters), "similar". Miss: "below_threshold", "differs", "stale", "empty", "follow_up",
+    kind of Chinese characters), "alias" (a wording that was verified before), "similar".
+    Miss: "below_threshold", "differs", "stale", "empty", "follow_up",
     "templated", "no_calibration" (no rule fits the vectors), "not_proven" (no score keeps the
     promise). Off: "personal", "time_bound", "pasted", "off". Error: the sentence of the failure."""
     candidate: CacheCandidate | None
@@ -219,7 +245,7 @@ class Charge(TypedDict):
     box: Box
     """The node that paid."""
     purpose: NotRequired[Purpose]
-    """What a chat call was for; absent for vectors."""
+    """What a chat call was for; absent for vectors that no audit asked for."""
     model: str
     """The model that was really called."""
     priced_as: str

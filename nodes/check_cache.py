@@ -15,6 +15,7 @@ from typing_extensions import TypedDict
 
 from groat.answering import PROMPT_VERSION, Answerer
 from groat.cache import AnswerCache, conversation_key
+from groat.cache.audit import Audits, Hit
 from groat.cache.flight import Boarding, Flights, Flying
 from groat.cache.identity import exact_text, identity_key
 from groat.conversation import read_question
@@ -73,6 +74,8 @@ class CheckCache:
     books: Books
     tenants: frozenset[str]
     """Tenants that are known without documents of their own."""
+    audits: Audits | None = None
+    """Looks again at some hits, when nobody waits for it; None for nobody."""
 
     async def __call__(self, state: Needs, runtime: Runtime[Knobs]) -> Update:
         """Return the question, the decision of the cache and, on a hit, the answer."""
@@ -118,6 +121,11 @@ class CheckCache:
         said: list[AnyMessage] = [HumanMessage(asked["text"])] if spoken else []
         if kept is None:
             return {**_cleared(charges), **begun, "messages": said}
+        if self.audits is not None:
+            again = {"question": asked["text"], "messages": [*messages]}
+            self.audits.served(
+                Hit(run=run, identity=identity, asked=asked, lookup=lookup, served=kept, again=again, knobs=knobs)
+            )
         served = _served(kept, charges)
         await self.books.question(_settled(run, asked, lookup, served))
         took = round((time.time() - asked_at) * 1000, 2)

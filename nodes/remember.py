@@ -6,29 +6,35 @@ from dataclasses import dataclass
 from langgraph.runtime import Runtime
 from typing_extensions import TypedDict
 
-from groat.cache import AnswerCache
+from groat.cache import AnswerCache, NewAnswer
+from groat.cache.audit import Audits, Miss
 from groat.cache.flight import Flights
 from groat.cache.policy import admission
 from groat.embedding import Embedder
 from groat.tracing import names
-from groat.types import Asked, Attempt, DocumentVersion, Identity, Passage, Route, Shortened, Source, Verdict
+from groat.types import Asked, Attempt, DocumentVersion, Identity, Lookup, Passage, Route, Shortened, Source, Verdict
 from nodes import Knobs
 
 
-class Needs(TypedDict):
-    """What this box reads."""
+class Answered(TypedDict):
+    """What is known of a question that was answered and accepted."""
 
-    run: str
     asked: Asked
-    identity: Identity
     route: Route
-    passages: list[Passage]
     shortened: Shortened | None
     attempts: list[Attempt]
     verdicts: list[Verdict]
     answer: str
     sources: list[Source]
     baseline_cost_usd: str | None
+
+
+class Needs(Answered):
+    """What this box reads."""
+
+    run: str
+    identity: Identity
+    lookup: Lookup
 
 
 class Update(TypedDict):
@@ -45,30 +51,44 @@ class Remember:
     flights: Flights
     embedder: Embedder
 
+    audits: Audits | None = None
+    """Compares the answer with that of a kept question that nearly served; None for nobody."""
+
     async def __call__(self, state: Needs, runtime: Runtime[Knobs]) -> Update:
         """Offer the answer to the cache, which may refuse it."""
-        kept = False
-        degraded = state["route"].get("budget_bound") or any(verdict["step"] == "degrade" for verdict in state["verdicts"])
-        if runtime.context.use_cache and not degraded and not _refusal(state):
-            shortened = state["shortened"]
-            kept = await self.answers.remember(
-                state["identity"],
-                state["asked"],
-                {
-                    "answer": state["answer"],
-                    "sources": state["sources"],
-                    "documents": _versions(shortened["passages"] if shortened else []),
-                    "tier": state["attempts"][-1]["tier"],
-                    "baseline_cost_usd": state["baseline_cost_usd"],
-                },
-                embed=self.embedder.query,
-            )
+        kept, answer = False, offered(state) if runtime.context.use_cache else None
+        if answer is not None:
+            kept = await self.answers.remember(state["identity"], state["asked"], answer, embed=self.embedder.query)
         await self.flights.land(state["run"], kept=kept)
+        candidate = state["lookup"]["candidate"]
+        if kept and answer is not None and candidate is not None and self.audits is not None:
+            passages = state["shortened"]["passages"] if state["shortened"] else []
+            self.audits.answered(
+                Miss(
+                    run=state["run"], identity=state["identity"], asked=state["asked"], candidate=candidate, answer=answer,
+                    passages=passages,
+                )
+            )  # fmt: skip
         runtime.stream_writer({names.EVENT: names.REMEMBERED if kept else names.NOT_REMEMBERED})
         return {"path": ["remember"]}
 
 
-def _refusal(state: Needs) -> str:
+def offered(state: Answered) -> NewAnswer | None:
+    """Return what may be kept of an answered question; None when it may not."""
+    degraded = state["route"].get("budget_bound") or any(verdict["step"] == "degrade" for verdict in state["verdicts"])
+    if degraded or _refusal(state):
+        return None
+    shortened = state["shortened"]
+    return {
+        "answer": state["answer"],
+        "sources": state["sources"],
+        "documents": _versions(shortened["passages"] if shortened else []),
+        "tier": state["attempts"][-1]["tier"],
+        "baseline_cost_usd": state["baseline_cost_usd"],
+    }
+
+
+def _refusal(state: Answered) -> str:
     """Return why the answer may not be kept, "" when it may."""
     verdict = state["verdicts"][-1]
     failed = {check["name"] for check in verdict["checks"] if not check["passed"]}

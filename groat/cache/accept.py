@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Generic, Protocol, TypeVar
+from typing import Generic
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,12 @@ from numpy.typing import NDArray
 from groat.cache.calibration import Calibration
 from groat.cache.evidence import NAMES, evidence
 from groat.cache.guard import differences
+from groat.cache.judged import Judged as Judged
+from groat.cache.judged import K
+from groat.cache.judged import Kept as Kept
+from groat.cache.judged import Opinions as Opinions
+from groat.cache.judged import SameJudge as SameJudge
+from groat.cache.online import GRAY, OnlineBound, Place, Standing, audited
 from groat.cache.template import shared_template
 from groat.cache.verifier import Mode, Scope, Verifier
 from groat.types import Asked, CacheCandidate, Language
@@ -20,67 +26,11 @@ FLOOR, FLOOR_ACROSS = 0.84, 0.80
 """Cosines, within a language and across, below which nothing is served: such neighbours cost no further look."""
 READ = 2
 """How many candidates the judge reads: the best by everything else."""
+NEVER = 99.0
+"""Log odds that no candidate reaches."""
 _HOPELESS = -5.0
 """Log odds, without the judge, below which the judge never turned a candidate round."""
 _LOGIT = NAMES.index("logit")
-
-
-class SameJudge(Protocol):
-    """What the rule asks of a judge of pairs."""
-
-    @property
-    def version(self) -> str:
-        """Of the weights."""
-        ...
-
-    async def same(self, question: str, candidates: Sequence[str]) -> "Opinions":
-        """Return the probabilities that one answer serves the question and each candidate."""
-        ...
-
-
-class Opinions(Protocol):
-    """What such a judge says."""
-
-    @property
-    def p(self) -> NDArray[np.float64]:
-        """Probability of yes, 0 to 1, shape (candidates,)."""
-        ...
-
-    @property
-    def reasons(self) -> Sequence[str | None]:
-        """Why there is no opinion on a candidate, else None."""
-        ...
-
-
-class Kept(Protocol):
-    """A question that has an answer, or will have one."""
-
-    @property
-    def entry_id(self) -> str:
-        """What it is known by."""
-        ...
-
-    @property
-    def question(self) -> str:
-        """Its words."""
-        ...
-
-    @property
-    def language(self) -> Language:
-        """Its language."""
-        ...
-
-
-K = TypeVar("K", bound=Kept)
-
-
-@dataclass(frozen=True)
-class Judged(Generic[K]):
-    """A kept question with the verdict on it."""
-
-    entry: K
-    candidate: CacheCandidate
-    accepted: bool
 
 
 @dataclass(frozen=True)
@@ -106,6 +56,7 @@ class AcceptRule:
         max_wrong: largest share of wrong hits among hits by likeness, 0 to 1; 0 allows none.
         sure: whether that must hold with 95 % confidence instead of on average.
         across: whether a kept question may serve one in the other language.
+        own: what audits found so far; None for the bound as it was calibrated.
     """
 
     def __init__(
@@ -117,6 +68,7 @@ class AcceptRule:
         max_wrong: float = 0.01,
         sure: bool = False,
         across: bool = False,
+        own: OnlineBound | None = None,
     ) -> None:
         """Keep the arguments."""
         self.calibration = calibration
@@ -125,6 +77,7 @@ class AcceptRule:
         self._max_wrong = max_wrong
         self._sure = sure
         self._across = across
+        self.own = own
 
     @property
     def embedder(self) -> str:
@@ -140,29 +93,43 @@ class AcceptRule:
             return self.verifier.artifact.version
         return self.calibration.version if self.calibration else ""
 
+    async def ready(self) -> None:
+        """Read what audits found, where they are made and it is not known; never raises."""
+        if self.own is not None:
+            await self.own.refresh()
+
     def proven(self) -> dict[str, float | None]:
         """Return scope and mode -> the bound in force, None where no score keeps the promise: there nothing is served."""
+        return {name: None if one.least is None else one.least[1] for name, one in self.standings().items()}
+
+    def standings(self) -> dict[str, Standing]:
+        """Return scope and mode -> what is in force, and where it comes from; empty without a verifier."""
         if self.verifier is None:
             return {}
-        found: dict[str, float | None] = {}
         scopes: tuple[Scope, ...] = ("en", "zh", "across")
         modes: tuple[Mode, ...] = ("judged", "plain")
-        for scope, mode in product(scopes, modes):
-            least = self._least(scope, mode, self._max_wrong)
-            found[f"{scope}/{mode}"] = None if least is None else least[1]
-        return found
+        return {f"{one}/{mode}": self._standing(one, mode, self._max_wrong, "") for one, mode in product(scopes, modes)}
 
-    def threshold(self, asked: Asked, *, max_wrong: float | None = None) -> float | None:
-        """Return the least score, with a verifier in log odds, without one a cosine; None when nothing may hit by likeness."""
-        if self.verifier is None:
-            return self.calibration.threshold(asked["language"]) if self.calibration else None
+    def threshold(self, asked: Asked, *, max_wrong: float | None = None, category: str = "") -> float | None:
+        """Return the least score, with a verifier in log odds, without one a cosine; None when nothing may hit by likeness.
+
+        Where audits closed what the calibration had opened, candidates are still looked at: it is ``NEVER``.
+        """
         promise = self._promise(max_wrong)
+        if self.verifier is None:
+            standing = self._by_cosines(asked["language"], promise, category)
+            if standing is None or self.calibration is None or standing.shipped is None:
+                return None
+            if standing.least is None:
+                return NEVER
+            raised = standing.least[0] > standing.shipped[0]
+            return cosine_of(standing.least[0]) if raised else self.calibration.threshold(asked["language"])
         modes: tuple[Mode, Mode] = ("judged", "plain")
-        least = [self._least(asked["language"], mode, promise) for mode in modes]
-        return min((one[0] for one in least if one is not None), default=None)
+        found = [self._standing(asked["language"], mode, promise, category) for mode in modes]
+        return min((one.least[0] if one.least else NEVER for one in found if one.shipped is not None), default=None)
 
     async def judge(
-        self, asked: Asked, nearest: Sequence[tuple[K, float]], *, max_wrong: float | None = None
+        self, asked: Asked, nearest: Sequence[tuple[K, float]], *, max_wrong: float | None = None, category: str = ""
     ) -> list[Judged[K]]:
         """Judge kept questions, the best first.
 
@@ -172,13 +139,14 @@ class AcceptRule:
             asked: the question.
             nearest: kept questions with their cosine, the nearest first.
             max_wrong: where the kind of question asks for less than the rule, 0 to 1.
+            category: the kind of question, of the policy.
         """
         if self.verifier is None:
-            return self._by_cosine(asked, nearest)
+            return self._by_cosine(asked, nearest, self._promise(max_wrong), category)
         promise = self._promise(max_wrong)
         weighed = self._weigh(asked, nearest, self.verifier)
         read = await self._read(asked, weighed, self.verifier)
-        return [self._verdict(asked, one, promise) for one in sorted(read, key=lambda one: -one.score)]
+        return [self._verdict(asked, one, promise, category) for one in sorted(read, key=lambda one: -one.score)]
 
     def _weigh(self, asked: Asked, nearest: Sequence[tuple[K, float]], verifier: Verifier) -> list[_Weighed[K]]:
         looked_at = [
@@ -218,15 +186,16 @@ class AcceptRule:
         # Those that the judge did not read are not served: it read better ones.
         return found + [replace(one, score=min(one.score, _HOPELESS)) for one in rest]
 
-    def _verdict(self, asked: Asked, one: _Weighed[K], promise: float) -> Judged[K]:
+    def _verdict(self, asked: Asked, one: _Weighed[K], promise: float, category: str) -> Judged[K]:
         found = differences(asked["search_text"], one.entry.question)
         if one.scope == "across":
             found = found if self._across else sorted([*found, "language"])
         if shared_template(asked["search_text"], one.entry.question):
             found = sorted([*found, "template"])
-        least = self._least(one.scope, one.mode, promise)
-        served = least is not None and one.score >= least[0] and not {"language", "template"} & set(found)
-        served = served and _near(asked, one.entry, one.cosine)
+        standing = self._standing(one.scope, one.mode, promise, category)
+        least = standing.least
+        may = _near(asked, one.entry, one.cosine) and not {"language", "template"} & set(found)
+        served = may and least is not None and one.score >= least[0]
         candidate: CacheCandidate = {
             "entry_id": one.entry.entry_id,
             "question": one.entry.question,
@@ -238,21 +207,50 @@ class AcceptRule:
             "bound": None if least is None else least[1],
             "evidence": {name: round(float(value), 4) for name, value in zip(NAMES, one.values, strict=True) if value},
         }
+        if self.own is not None:
+            place = Place(one.scope, one.mode, category, one.score, promise, standing.shipped)
+            gray = may and not served and place.shipped is not None and one.score >= place.shipped[0] - GRAY / 10
+            candidate["audits"] = audited(place, standing, gray=gray)
         return Judged(one.entry, candidate, accepted=served)
 
     def _promise(self, max_wrong: float | None) -> float:
         return self._max_wrong if max_wrong is None else min(max_wrong, self._max_wrong)
 
-    def _least(self, scope: Scope, mode: Mode, promise: float) -> tuple[float, float] | None:
-        return self.verifier.least_score(scope, mode, promise, sure=self._sure) if self.verifier else None
+    def _standing(self, scope: Scope, mode: Mode, promise: float, category: str) -> Standing:
+        assert self.verifier is not None  # its callers looked
+        shipped = self.verifier.least_score(scope, mode, promise, sure=self._sure)
+        if self.own is not None:
+            return self.own.standing(scope, mode, category, promise, shipped)
+        return Standing("shipped" if shipped else "not_proven", shipped, shipped)
 
-    def _by_cosine(self, asked: Asked, nearest: Sequence[tuple[K, float]]) -> list[Judged[K]]:
-        threshold = self.threshold(asked)
-        return [
-            _checked(asked, entry, cosine, threshold)
-            for place, (entry, cosine) in enumerate(nearest)
-            if place == 0 or (threshold is not None and cosine >= threshold)
-        ]
+    def _by_cosines(self, language: Language, promise: float, category: str) -> Standing | None:
+        """Return what is in force where cosine and checks decide: scores are then log odds of the cosine."""
+        threshold = self.calibration.threshold(language) if self.calibration else None
+        if threshold is None:
+            return None
+        shipped = (log_odds(threshold), promise)
+        if self.own is None:
+            return Standing("shipped", shipped, shipped)
+        return self.own.standing(language, "cosine", category, promise, shipped)
+
+    def _by_cosine(self, asked: Asked, nearest: Sequence[tuple[K, float]], promise: float, category: str) -> list[Judged[K]]:
+        threshold = self.threshold(asked, max_wrong=promise, category=category)
+        standing = self._by_cosines(asked["language"], promise, category)
+        found = []
+        for place, (entry, cosine) in enumerate(nearest):
+            if place == 0 or (threshold is not None and cosine >= threshold):
+                one = _checked(asked, entry, cosine, threshold)
+                if self.own is not None and standing is not None and standing.shipped is not None:
+                    where = Place(asked["language"], "cosine", category, log_odds(cosine), promise, standing.shipped)
+                    near = where.score >= standing.shipped[0] and not one.candidate["differences"]
+                    one.candidate["audits"] = audited(where, standing, gray=near and not one.accepted)
+                found.append(one)
+        return found
+
+
+def cosine_of(score: float) -> float:
+    """Return the cosine of which this is the log odds."""
+    return 1 / (1 + math.exp(-score))
 
 
 def log_odds(p: float) -> float:

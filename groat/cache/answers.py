@@ -8,6 +8,7 @@ from groat.cache.accept import AcceptRule, Judged, Kept
 from groat.cache.calibration import Calibration
 from groat.cache.entry import Entry, NewAnswer, new_entry
 from groat.cache.identity import exact_text, identity_key
+from groat.cache.paraphrases import without_refused
 from groat.cache.policy import CachePolicy, Ruling
 from groat.cache.stores.protocol import AnswerStore
 from groat.embedding import Vector
@@ -141,7 +142,8 @@ class AnswerCache:
         if self._threshold(asked, ruling)[0] is None:
             return None
         near = [(one, float(one.vector @ vector)) for one in others if one.vector is not None]
-        judged = await self._rule.judge(asked, sorted(near, key=lambda each: -each[1])[:NEAREST], max_wrong=ruling.max_wrong)
+        near = sorted(near, key=lambda each: -each[1])[:NEAREST]
+        judged = await self._rule.judge(asked, near, max_wrong=ruling.max_wrong, category=ruling.category)
         return next((one.entry.entry_id for one in judged if one.accepted), None)
 
     def keeps(self, asked: Asked) -> bool:
@@ -186,15 +188,17 @@ class AnswerCache:
             candidate: CacheCandidate = {
                 "entry_id": same.entry_id, "question": same.question, "similarity": 1.0, "differences": []
             }  # fmt: skip
-            reason = "exact" if fold(same.question) == fold(asked["text"]) else "normalised"
+            reason = "alias" if same.alias else "exact" if fold(same.question) == fold(asked["text"]) else "normalised"
             return self._decided("hit", reason, tier="exact", candidate=candidate), same
+        await self._rule.ready()
         threshold, reason = self._threshold(asked, ruling)
         if threshold is None:
             return self._decided("miss", "stale" if same else reason), None
         vector = await embed(asked["search_text"])
         embedder = self._rule.embedder
         nearest = await self._store.nearest(key, vector, embedder=embedder, limit=NEAREST, now=self._clock())
-        judged = await self._rule.judge(asked, nearest, max_wrong=ruling.max_wrong)
+        judged = await self._rule.judge(asked, nearest, max_wrong=ruling.max_wrong, category=ruling.category)
+        judged = [without_refused(one, exact_text(asked["text"])) for one in judged]
         return await self._choose(judged, threshold, same is not None, current_versions)
 
     async def _choose(
@@ -230,7 +234,7 @@ class AnswerCache:
             return None, "no_calibration"
         if ruling.cache == "exact":
             return None, ruling.reason
-        return self._rule.threshold(asked, max_wrong=ruling.max_wrong), "not_proven"
+        return self._rule.threshold(asked, max_wrong=ruling.max_wrong, category=ruling.category), "not_proven"
 
     def _decided(
         self,

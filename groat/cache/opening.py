@@ -5,6 +5,8 @@ from pathlib import Path
 
 from groat.cache.accept import AcceptRule, SameJudge
 from groat.cache.calibration import Calibration
+from groat.cache.online import OnlineBound
+from groat.cache.tallies import Tallies
 from groat.cache.verifier import Verifier, VerifierArtifact
 from groat.errors import ArtifactError
 
@@ -21,6 +23,7 @@ def open_rule(
     sure: bool = False,
     across: bool = False,
     verifier: Path | None = None,
+    tallies: Tallies | None = None,
 ) -> AcceptRule:
     """Return the rule for these vectors; where the verifier cannot be used, the rule by cosine and checks by hand.
 
@@ -31,10 +34,14 @@ def open_rule(
         sure: whether that must hold with 95 % confidence instead of on average.
         across: whether a kept question may serve one in the other language.
         verifier: a file of one's own; the shipped one where it is not there, or not to be used any more.
+        tallies: what audits found; None for the bound as it was calibrated.
     """
     own = verifier if verifier is not None and verifier.exists() else None
+    found, calibration = _verifier(own, embedder), _calibration(embedder)
+    version = found.artifact.version if found else calibration.version if calibration else ""
     return AcceptRule(
-        _calibration(embedder), _verifier(own, embedder), judge, max_wrong=max_wrong, sure=sure, across=across
+        calibration, found, judge, max_wrong=max_wrong, sure=sure, across=across,
+        own=OnlineBound(tallies, version) if tallies is not None and version else None,
     )  # fmt: skip
 
 

@@ -68,7 +68,7 @@ class Line(NamedTuple):
     tier: str
     """Empty for vectors."""
     purpose: str
-    """A ``Purpose``, or "vectors"."""
+    """A ``Purpose``, or "vectors" for those that no audit asked for."""
     model: str
     service_tier: str
     """Empty for the plain one."""
@@ -96,6 +96,20 @@ class DayReport:
     questions_by_tenant: dict[str, Questions] = field(default_factory=lambda: defaultdict(Questions))
     verified: int = 0
     escalated: int = 0
+
+    @property
+    def audits(self) -> Spending:
+        """What audits of the cache cost, over all models."""
+        lines = [spent for line, spent in self.by_line.items() if line.purpose == "audit"]
+        return Spending(
+            calls=sum(one.calls for one in lines),
+            input=sum(one.input for one in lines),
+            output=sum(one.output for one in lines),
+            cache_read=sum(one.cache_read for one in lines),
+            reasoning=sum(one.reasoning for one in lines),
+            cost_usd=exact_sum(one.cost_usd for one in lines),
+            unknown=sum(one.unknown for one in lines),
+        )
 
     @property
     def cache(self) -> Questions:
@@ -159,7 +173,7 @@ def read_day(db: sqlite3.Connection, day: str, tenant: str | None) -> DayReport:
 
 def _add_charge(report: DayReport, row: _Row, answered: set[tuple[str, str | None]]) -> None:
     # Rows of before schema 2 have no purpose and no box.
-    purpose = "vectors" if row.kind == "embedding" else row.purpose or "answer"
+    purpose = "vectors" if row.kind == "embedding" and row.purpose != "audit" else row.purpose or "answer"
     report.total.add(row)
     report.by_line[Line(row.tier or "", purpose, row.model, row.service_tier or "")].add(row)
     report.by_tenant[row.tenant].add(row)

@@ -4,6 +4,7 @@ from groat.validation.acceptance import AcceptanceModel, evidence_of, worth
 from groat.validation.agreement import agreement
 from groat.validation.checks import MEASURED_EMBEDDER, check_answer, doubtful
 from groat.validation.policy import decide, tier_after
+from groat.validation.same_answer import same_answer
 from groat.validation.structure import check_schema, schema_of, typed
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "decide",
     "doubtful",
     "evidence_of",
+    "same_answer",
     "schema_of",
     "tier_after",
     "typed",

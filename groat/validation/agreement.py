@@ -53,6 +53,12 @@ def agree(first: str | None, second: str | None, *, language: Language, exact: b
     return agreement(first, second, language=language, exact=exact) >= 0.999
 
 
+def agreement_of_values(first: str, second: str) -> float | None:
+    """Return how far two answers agree that come down to values: 0 or 1, or the share of blanks; None for other texts."""
+    one, other = sorted((final_answer(first), final_answer(second)))
+    return _by_value(one, other) if fold(one) and fold(other) else None
+
+
 def _by_value(one: str, other: str) -> float | None:
     """Return 0 or 1, or the share of blanks filled alike; None when the two are not values of one kind."""
     if (chosen := options(one)) is not None and (also := options(other)) is not None:

@@ -1,0 +1,68 @@
+"""What the accept rule is given, and what it returns."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from groat.types import CacheCandidate, Language
+
+
+class SameJudge(Protocol):
+    """What the rule asks of a judge of pairs."""
+
+    @property
+    def version(self) -> str:
+        """Of the weights."""
+        ...
+
+    async def same(self, question: str, candidates: Sequence[str]) -> "Opinions":
+        """Return the probabilities that one answer serves the question and each candidate."""
+        ...
+
+
+class Opinions(Protocol):
+    """What such a judge says."""
+
+    @property
+    def p(self) -> NDArray[np.float64]:
+        """Probability of yes, 0 to 1, shape (candidates,)."""
+        ...
+
+    @property
+    def reasons(self) -> Sequence[str | None]:
+        """Why there is no opinion on a candidate, else None."""
+        ...
+
+
+class Kept(Protocol):
+    """A question that has an answer, or will have one."""
+
+    @property
+    def entry_id(self) -> str:
+        """What it is known by."""
+        ...
+
+    @property
+    def question(self) -> str:
+        """Its words."""
+        ...
+
+    @property
+    def language(self) -> Language:
+        """Its language."""
+        ...
+
+
+K = TypeVar("K", bound=Kept)
+
+
+@dataclass(frozen=True)
+class Judged(Generic[K]):
+    """A kept question with the verdict on it."""
+
+    entry: K
+    candidate: CacheCandidate
+    accepted: bool
