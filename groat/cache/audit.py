@@ -145,7 +145,8 @@ class Audits:
 
     async def close(self, *, within_s: float) -> None:
         """Wait for what is under way, at most ``within_s`` seconds, and drop the rest."""
-        self._dropped += await self._background.close(within_s=within_s)
+        given_up = await self._background.close(within_s=within_s)
+        self._dropped += given_up
         await self._note()
 
     async def count_aliases(self) -> int:
