@@ -1,7 +1,7 @@
 """Measure the accept rule on one's own questions, and bound its errors by them instead of by the shipped streams."""
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +11,7 @@ from groat.cache.accept import AcceptRule
 from groat.cache.answers import NEAREST
 from groat.cache.policy import CachePolicy
 from groat.cache.replay import Stream
-from groat.cache.verifier import Mode, Point, VerifierArtifact, points_of, version_of
+from groat.cache.verifier import Mode, Point, Scope, VerifierArtifact, points_of, version_of
 from groat.errors import BadInput
 from groat.text import fold
 from groat.types import Language
@@ -43,7 +43,7 @@ async def calibrated(
     """
     outcomes: dict[str, list[tuple[float, bool]]] = {}
     for stream in streams:
-        for name, score, right in await _outcomes(rule, stream, embedder):
+        for name, score, right in await _outcomes(rule, stream, embedder, artifact.veto):
             outcomes.setdefault(name, []).append((score, right))
     if not outcomes:
         raise BadInput("no question of the streams has a neighbour that could serve it; calibrate on more questions")
@@ -54,7 +54,7 @@ async def calibrated(
     return replace(made, version=version_of(made))
 
 
-async def _outcomes(rule: AcceptRule, stream: Stream, embedder: Asks) -> list[tuple[str, float, bool]]:
+async def _outcomes(rule: AcceptRule, stream: Stream, embedder: Asks, veto: Collection[Scope]) -> list[tuple[str, float, bool]]:
     policy = CachePolicy.load(None)
     kept: list[_Kept] = []
     vectors: list[np.ndarray[tuple[int], np.dtype[np.float32]]] = []
@@ -68,9 +68,11 @@ async def _outcomes(rule: AcceptRule, stream: Stream, embedder: Asks) -> list[tu
             cosines = np.stack(vectors) @ vector
             nearest = [(kept[other], float(cosines[other])) for other in np.argsort(-cosines)[:NEAREST]]
             best = (await rule.judge(asked, nearest))[0]
-            mode: Mode = "plain" if best.candidate.get("judged") is None else "judged"
+            judged = stream.language not in veto and best.candidate.get("judged") is not None
+            mode: Mode = "judged" if judged else "plain"
+            overruled = {"template", "judge"} & set(best.candidate["differences"])
             right = stream.answer_ids[int(best.entry.entry_id)] == stream.answer_ids[place]
-            if fold(best.entry.question) != fold(question):
+            if not overruled and fold(best.entry.question) != fold(question):
                 found.append((f"{stream.language}/{mode}", best.candidate["score"], right))
         kept.append(_Kept(place, question, stream.language))
         vectors.append(vector)

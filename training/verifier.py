@@ -10,9 +10,10 @@ import argparse
 import datetime
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,30 +21,32 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_limits
 
-from groat.cache.accept import READ
+from groat.cache.accept import FLOOR
 from groat.cache.evidence import EVIDENCE_VERSION, NAMES
 from groat.cache.replay import interval
-from groat.cache.verifier import Mode, Point, Trees, Verifier, VerifierArtifact, points_of, version_of
+from groat.cache.template import shared_template
+from groat.cache.verifier import Mode, Point, Scope, Trees, Verifier, VerifierArtifact, points_of, version_of
 from groat.embedding.bundled import BundledEmbedder
 from groat.errors import GroatError
 from groat.judge import Judge
 from groat.text import fold
+from training import verifier_points
 from training.held_out import adjudicated, held_out, key_of
 from training.pools import CLUSTERS, HELD_GROUPS
 from training.sources import PAIRS, STREAMS, portion, read_pairs, read_stream, split
+from training.verifier_points import Doubt
 from training.verifier_rows import Numbers, Requests, Scored, Scorer
 from training.written import written_rows
 
 _SHIPPED = Path(__file__).resolve().parent.parent / "groat" / "cache" / "verifier.json"
 _FOLDS = 5
-_SERVED_FROM = 8
 _SEED = 7
 _WEIGHTS = {"pairs": 0.7, "written": 0.5, "qqp-en": 6.0, "lcqmc-zh": 3.0, "banking77-en": 0.5, "clinc150-en": 0.5}
 """Of one row: made pairs are many, and hard on purpose; what a cache meets stands in the streams."""
+_WHOLE = {"qqp-en": 1.0, "lcqmc-zh": 0.6}
+"""Of one row of a stream that is played whole, for the trees without the judge."""
 _DOUBTED = frozenset({"bq-zh"})
 """Nearly every near pair is a duplicate that nobody linked. Measured, not fitted on."""
-_ONE_PRODUCT = frozenset({"bq-zh", "banking77-en"})
-"""One bank each, all questions about one product: they say little of the share of wrong hits among questions of all kinds."""
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -65,9 +68,10 @@ def main(arguments: Sequence[str]) -> None:
         "written": scorer.scored("written", [row for row in written_rows(3) if portion(row.group) < HELD_GROUPS]),
     }
     played = [scorer.requests(name, rows, chosen) for name, rows in streams.items()]
-    artifact, doubts = fit(fitted_on, played, judge.version)
+    whole = [scorer.whole(name, streams[name]) for name in _WHOLE]
+    artifact, doubted = fit(fitted_on, played, whole, judge.version)
     if told.doubts:
-        told.doubts.write_text(json.dumps(doubts, ensure_ascii=False, indent=1), encoding="utf-8")
+        told.doubts.write_text(json.dumps(doubted, ensure_ascii=False, indent=1), encoding="utf-8")
     unseen = {name: scorer.scored(name, rows) for name, rows in held_out(told.data).items() if name not in PAIRS}
     artifact = replace(artifact, card={**artifact.card, "unseen": {n: measured(artifact, s) for n, s in unseen.items()}})
     artifact = replace(artifact, version=version_of(replace(artifact, version="")))
@@ -75,47 +79,70 @@ def main(arguments: Sequence[str]) -> None:
     sys.stdout.write(f"{told.out}: version {artifact.version}\n")
 
 
-Doubt = tuple[str, float, str, str]
-"""Stream, score, the question asked, and the one whose answer would be served."""
-
-
-def fit(fitted_on: Mapping[str, Scored], played: Sequence[Requests], judge: str) -> tuple[VerifierArtifact, list[Doubt]]:
+def fit(
+    fitted_on: Mapping[str, Scored], played: Sequence[Requests], whole: Sequence[Requests], judge: str
+) -> tuple[VerifierArtifact, list[Doubt]]:
     """Return the artifact: trees on all rows, points on streams scored by trees that did not see the question.
 
     Beside it the wrong hits of the streams whose labels nobody read, the surest first.
+
+    Args:
+        fitted_on: labelled pairs with the judge's opinion.
+        played: requests of streams that the judge never saw, with its opinion.
+        whole: streams with all their requests, without it: in place of those in ``played`` wherever it does not speak.
+        judge: version of its weights.
     """
     verdicts = adjudicated()
-    played = [replace(one, scored=_corrected(one.scored, verdicts)) for one in played]
-    parts = [*fitted_on.items(), *((one.name, one.scored) for one in played if one.name not in _DOUBTED)]
-    scored = [part for _, part in parts]
-    values = np.concatenate([part.values for part in scored])
-    labels = np.concatenate([part.labels for part in scored])
-    weights = np.concatenate([np.full(len(part.labels), _WEIGHTS[name]) for name, part in parts])
-    folds = np.concatenate([_folds(part.pairs) for part in scored])
-    crossed: dict[Mode, list[_Boosted]] = {"judged": [], "plain": []}
-    for mode, models in crossed.items():
-        for fold_ in range(_FOLDS):
-            rest = folds != fold_
-            models.append(_Boosted(mode, values[rest], labels[rest], weights[rest]))
-    points = {
-        f"{lang}/{mode}": _points([one for one in played if one.lang == lang], crossed, mode)
-        for lang in ("en", "zh")
-        for mode in crossed
-    }
-    across = _across(fitted_on["written"], crossed)
-    points |= {f"across/{mode}": across[mode] for mode in crossed}
-    whole: dict[Mode, Trees] = {mode: _Boosted(mode, values, labels, weights).trees() for mode in crossed}
+    played, whole = ([replace(one, scored=_corrected(one.scored, verdicts)) for one in part] for part in (played, whole))
+    names = {one.name for one in whole}
+    judged = [(name, part, _WEIGHTS[name]) for name, part in fitted_on.items()]
+    judged += [(one.name, one.scored, _WEIGHTS[one.name]) for one in played if one.name not in _DOUBTED]
+    plain = [each for each in judged if each[0] not in names] + [(one.name, one.scored, _WHOLE[one.name]) for one in whole]
+    models: dict[Mode, tuple[list[_Boosted], _Boosted]] = {"judged": _trees("judged", judged), "plain": _trees("plain", plain)}
+    unaided = [*whole, *(one for one in played if one.name not in names)]
+    scores = [(one, _crossed(models["plain"][0], one.scored)) for one in unaided]
+    both = [(one, _crossed(models["plain"][0], one.scored), _crossed(models["judged"][0], one.scored)) for one in played]
+    langs = sorted({one.lang for one in unaided})
+    points: dict[str, list[Point]] = {f"{lang}/plain": verifier_points.points(_of(lang, scores)) for lang in langs}
+    across = _across(fitted_on["written"], {mode: crossed for mode, (crossed, _) in models.items()})
+    points |= {f"across/{mode}": across[mode] for mode in models}
     card: dict[str, object] = {
-        "rows": {name: len(part.labels) for name, part in parts[: len(fitted_on)]}
-        | {one.name: len(one.scored.labels) for one in played},
-        "requests": {one.name: len(one.asked) for one in played},
-        "auc": _aucs([*parts, *((one.name, one.scored) for one in played if one.name in _DOUBTED)], crossed),
+        "rows": {name: len(part.labels) for name, part in fitted_on.items()}
+        | {one.name: len(one.scored.labels) for one in [*played, *whole]},
+        "requests": {one.name: len(one.asked) for one in [*played, *whole]},
+        "auc": _aucs(
+            [*((name, part) for name, part in fitted_on.items()), *((one.name, one.scored) for one in played)],
+            {mode: crossed for mode, (crossed, _) in models.items()},
+        ),
     }
+    vetoes = {cast(Scope, lang): verifier_points.veto(_of(lang, both)) for lang in langs}
     made = VerifierArtifact(
         version="", date=datetime.datetime.now(tz=datetime.UTC).date().isoformat(), evidence_version=EVIDENCE_VERSION,
-        embedder=BundledEmbedder.name, judge=judge, trees=whole, points=points, card=card,
+        embedder=BundledEmbedder.name, judge=judge, trees={mode: last.trees() for mode, (_, last) in models.items()},
+        points=points, card=card, veto=vetoes,
     )  # fmt: skip
-    return made, _doubts(played, crossed, verdicts)
+    return made, verifier_points.doubts(scores, verdicts)
+
+
+Part = tuple[str, Scored, float]
+"""Name, rows, and the weight of each."""
+
+
+def _trees(mode: Mode, parts: Sequence[Part]) -> "tuple[list[_Boosted], _Boosted]":
+    """Return trees for each fold that did not see it, and those on all rows."""
+    values = np.concatenate([part.values for _, part, _ in parts])
+    labels = np.concatenate([part.labels for _, part, _ in parts])
+    weights = np.concatenate([np.full(len(part.labels), weight) for _, part, weight in parts])
+    folds = np.concatenate([_folds(part.pairs) for _, part, _ in parts])
+    crossed = [_Boosted(mode, values[folds != out], labels[folds != out], weights[folds != out]) for out in range(_FOLDS)]
+    return crossed, _Boosted(mode, values, labels, weights)
+
+
+Played = TypeVar("Played", bound=tuple[Any, ...])
+
+
+def _of(lang: str, parts: Sequence[Played]) -> list[Played]:
+    return [part for part in parts if part[0].lang == lang]
 
 
 class _Boosted:
@@ -182,44 +209,6 @@ def _crossed(models: Sequence[_Boosted], part: Scored) -> Numbers:
     return found
 
 
-def served(one: Requests, plain: Numbers, full: Numbers) -> Iterator[tuple[float, bool, tuple[str, str]]]:
-    """Yield for each request the score of what would be served first, whether it is right, and the pair.
-
-    All earlier questions count as kept: more strangers than a cache holds that answers some of them by hits.
-    """
-    for place in one.asked:
-        rows = one.near[place][:_SERVED_FROM]
-        if not rows:
-            continue
-        best = sorted(rows, key=lambda row: -plain[row])[:READ]
-        row = max(best, key=lambda row: full[row])
-        pair = one.scored.pairs[row]
-        if fold(pair[0]) != fold(pair[1]):
-            yield float(full[row]), bool(one.scored.labels[row]), pair
-
-
-def _doubts(played: Sequence[Requests], crossed: Mapping[Mode, Sequence[_Boosted]], verdicts: Mapping[str, int]) -> list[Doubt]:
-    found: list[Doubt] = []
-    for one in played:
-        plain, full = (_crossed(crossed[mode], one.scored) for mode in ("plain", "judged"))
-        found += [
-            (one.name, round(score, 2), *pair)
-            for score, right, pair in served(one, plain, full)
-            if not right and key_of(*pair) not in verdicts
-        ]
-    return sorted(found, key=lambda doubt: -doubt[1])
-
-
-def _points(played: Sequence[Requests], crossed: Mapping[Mode, Sequence[_Boosted]], mode: Mode) -> list[Point]:
-    outcomes: list[tuple[float, bool]] = []
-    for one in played:
-        if one.name in _ONE_PRODUCT:
-            continue
-        full = _crossed(crossed[mode], one.scored)
-        outcomes += [(score, right) for score, right, _ in served(one, _crossed(crossed["plain"], one.scored), full)]
-    return points_of(outcomes)
-
-
 def _corrected(part: Scored, verdicts: Mapping[str, int]) -> Scored:
     """Return the rows with the labels that were read and found wrong turned around."""
     labels = [bool(verdicts.get(key_of(*pair), label)) for pair, label in zip(part.pairs, part.labels, strict=True)]
@@ -252,16 +241,20 @@ def _auc(labels: NDArray[np.bool_], scores: Numbers) -> float | None:
 
 
 def measured(artifact: VerifierArtifact, part: Scored) -> dict[str, object]:
-    """Return by language what the rule serves of pairs that nothing was fitted on, at promises of 1 and 5 %."""
+    """Return by language what the rule serves of pairs that nothing was fitted on, at promises of 1, 2 and 5 %."""
     verifier = Verifier(artifact)
+    near = part.values[:, NAMES.index("cosine")] >= FLOOR
+    servable = near & ~np.array([shared_template(*pair) for pair in part.pairs])
     found: dict[str, object] = {}
     for lang in sorted(set(part.langs)):
         rows = np.array([place for place, one in enumerate(part.langs) if one == lang])
         labels, scores = part.labels[rows], verifier.scores("judged", part.values[rows])
         line: dict[str, object] = {"n": len(rows), "auc": _auc(labels, scores)}
-        for promise in (0.01, 0.05):
-            least = verifier.least_score(lang, "judged", promise)  # type: ignore[arg-type]  # en, zh or across
-            taken = scores >= (least[0] if least else np.inf)
+        plain, overruled = verifier.scores("plain", part.values[rows]), artifact.veto.get(lang)  # type: ignore[call-overload]
+        for promise in (0.01, 0.02, 0.05):
+            least = verifier.least_score(lang, verifier.modes(lang)[0], promise)  # type: ignore[arg-type]  # en, zh or across
+            deciding = scores if overruled is None else np.where(scores >= overruled, plain, -np.inf)
+            taken = (deciding >= (least[0] if least else np.inf)) & servable[rows]
             line[f"at_{promise:g}"] = {
                 "same": _share(taken & labels, labels), "others": _share(taken & ~labels, ~labels),
             }  # fmt: skip

@@ -74,14 +74,21 @@ class Scorer:
         return Scored(pairs, np.array([row.label > 0.5 for row in rows]), values, langs)
 
     def requests(self, name: str, rows: Sequence[StreamRow], chosen: Split) -> Requests:
-        """Return requests of a stream with the evidence of their neighbours among all earlier questions."""
+        """Return requests of a stream that the judge never saw, with the evidence of their neighbours, its opinion included."""
+        places = list(range(len(rows)))
+        if name in CLUSTERS:
+            places = [place for place in places if chosen.holds(rows[place].query)]
+        asked = sorted(random.Random(_SEED).sample(places, min(_STREAM_REQUESTS, len(places))))
+        return self._requests(name, rows, asked, judged=True)
+
+    def whole(self, name: str, rows: Sequence[StreamRow]) -> Requests:
+        """Return all requests of a stream with the evidence of their neighbours, without the judge, which saw most of them."""
+        return self._requests(name, rows, list(range(len(rows))), judged=False)
+
+    def _requests(self, name: str, rows: Sequence[StreamRow], asked: Sequence[int], *, judged: bool) -> Requests:
+        """Return requests with the evidence of their nearest among all earlier questions."""
         questions = [row.query for row in rows]
         answers = [row.answer_id for row in rows]
-        if name in CLUSTERS:
-            places = [place for place, question in enumerate(questions) if chosen.holds(question)]
-        else:
-            places = list(range(len(questions)))
-        asked = sorted(random.Random(_SEED).sample(places, min(_STREAM_REQUESTS, len(places))))
         matrix = self._matrix(name, questions)
         pairs: list[tuple[str, str]] = []
         cosines: list[float] = []
@@ -97,10 +104,10 @@ class Scorer:
         labels = np.array(
             [answers[place] == answers[earlier[row]] for place, rows_ in near.items() for row in rows_], dtype=bool
         )
-        values = self._values(f"stream-{name}", pairs, np.array(cosines))
+        values = self._values(f"stream-{name}", pairs, np.array(cosines), judged=judged)
         lang = rows[0].lang
         scored = Scored(pairs, labels, values, [lang] * len(pairs))
-        return Requests(name, lang, questions, answers, asked, near, earlier, scored)
+        return Requests(name, lang, questions, answers, list(asked), near, earlier, scored)
 
     def _matrix(self, name: str, questions: Sequence[str]) -> Matrix:
         """Return the vectors of a stream, shape (questions, dimension): they do not depend on the judge's weights."""
@@ -114,17 +121,19 @@ class Scorer:
             np.save(file, matrix)
         return matrix
 
-    def _values(self, name: str, pairs: Sequence[tuple[str, str]], cosines: Numbers) -> Numbers:
+    def _values(self, name: str, pairs: Sequence[tuple[str, str]], cosines: Numbers, *, judged: bool = True) -> Numbers:
         text = "\n".join(f"{a}\t{b}" for a, b in pairs)
-        key = hashlib.sha256(f"{self._judge.version}/{EVIDENCE_VERSION}/{text}".encode("utf-8", "replace")).hexdigest()[:16]
+        key = hashlib.sha256(
+            f"{self._judge.version if judged else ''}/{EVIDENCE_VERSION}/{text}".encode("utf-8", "replace")
+        ).hexdigest()[:16]
         file = self._kept / f"{name}-{key}.npy" if self._kept else None
         if file is not None and file.exists():
             return np.asarray(np.load(file))
-        p = self._judge.judge("same", pairs).p
+        logits = [log_odds(float(p)) for p in self._judge.judge("same", pairs).p] if judged else [0.0] * len(pairs)
         values = np.array(
             [
-                evidence(a, b, cosine=float(cosine), logit=log_odds(float(one)))
-                for (a, b), cosine, one in zip(pairs, cosines, p, strict=True)
+                evidence(a, b, cosine=float(cosine), logit=logit)
+                for (a, b), cosine, logit in zip(pairs, cosines, logits, strict=True)
             ]
         ).reshape(len(pairs), len(NAMES))
         if file is not None:

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import product
 from typing import Generic
 
 import numpy as np
@@ -44,6 +43,8 @@ class _Weighed(Generic[K]):
     score: float
     mode: Mode = "plain"
     opinion: float | None = None
+    second: float | None = None
+    """With the judge's opinion, where it may overrule the score without."""
 
 
 class AcceptRule:
@@ -107,8 +108,8 @@ class AcceptRule:
         if self.verifier is None:
             return {}
         scopes: tuple[Scope, ...] = ("en", "zh", "across")
-        modes: tuple[Mode, ...] = ("judged", "plain")
-        return {f"{one}/{mode}": self._standing(one, mode, self._max_wrong, "") for one, mode in product(scopes, modes)}
+        places = ((one, mode) for one in scopes for mode in self.verifier.modes(one))
+        return {f"{one}/{mode}": self._standing(one, mode, self._max_wrong, "") for one, mode in places}
 
     def threshold(self, asked: Asked, *, max_wrong: float | None = None, category: str = "") -> float | None:
         """Return the least score, with a verifier in log odds, without one a cosine; None when nothing may hit by likeness.
@@ -124,7 +125,7 @@ class AcceptRule:
                 return NEVER
             raised = standing.least[0] > standing.shipped[0]
             return cosine_of(standing.least[0]) if raised else self.calibration.threshold(asked["language"])
-        modes: tuple[Mode, Mode] = ("judged", "plain")
+        modes = self.verifier.modes(asked["language"])
         found = [self._standing(asked["language"], mode, promise, category) for mode in modes]
         return min((one.least[0] if one.least else NEVER for one in found if one.shipped is not None), default=None)
 
@@ -145,7 +146,7 @@ class AcceptRule:
             return self._by_cosine(asked, nearest, self._promise(max_wrong), category)
         promise = self._promise(max_wrong)
         weighed = self._weigh(asked, nearest, self.verifier)
-        read = await self._read(asked, weighed, self.verifier)
+        read = await self._read(asked, weighed, self.verifier, promise, category)
         return [self._verdict(asked, one, promise, category) for one in sorted(read, key=lambda one: -one.score)]
 
     def _weigh(self, asked: Asked, nearest: Sequence[tuple[K, float]], verifier: Verifier) -> list[_Weighed[K]]:
@@ -164,10 +165,12 @@ class AcceptRule:
             for (entry, cosine), row, score in zip(looked_at, values, scores, strict=True)
         ]
 
-    async def _read(self, asked: Asked, weighed: Sequence[_Weighed[K]], verifier: Verifier) -> list[_Weighed[K]]:
+    async def _read(
+        self, asked: Asked, weighed: Sequence[_Weighed[K]], verifier: Verifier, promise: float, category: str
+    ) -> list[_Weighed[K]]:
         """Let the judge read the best candidates; where it has no opinion, they stay what they were."""
         ordered = sorted(weighed, key=lambda one: -one.score)
-        best = [one for one in ordered[:READ] if one.score >= _HOPELESS and _near(asked, one.entry, one.cosine)]
+        best = [one for one in ordered[:READ] if self._worth_reading(asked, one, verifier, promise, category)]
         rest = [one for one in ordered if one not in best]
         if not best or self._judge is None or "judged" not in verifier.artifact.trees:
             return ordered
@@ -182,11 +185,24 @@ class AcceptRule:
             values = one.values.copy()
             values[_LOGIT] = log_odds(float(p))
             score = float(verifier.scores("judged", values[None])[0])
-            found.append(replace(one, values=values, score=score, mode="judged", opinion=float(p)))
+            read = replace(one, values=values, opinion=float(p))
+            overrules = one.scope in verifier.artifact.veto
+            read = replace(read, second=score) if overrules else replace(read, score=score, mode="judged")
+            found.append(read)
         # Those that the judge did not read are not served: it read better ones.
         return found + [replace(one, score=min(one.score, _HOPELESS)) for one in rest]
 
+    def _worth_reading(self, asked: Asked, one: _Weighed[K], verifier: Verifier, promise: float, category: str) -> bool:
+        """Tell whether the judge's opinion can change anything: where it may only overrule, of what would be served."""
+        if not _near(asked, one.entry, one.cosine):
+            return False
+        if one.scope not in verifier.artifact.veto:
+            return one.score >= _HOPELESS
+        least = self._standing(one.scope, "plain", promise, category).least
+        return least is not None and one.score >= least[0]
+
     def _verdict(self, asked: Asked, one: _Weighed[K], promise: float, category: str) -> Judged[K]:
+        assert self.verifier is not None  # its caller looked
         found = differences(asked["search_text"], one.entry.question)
         if one.scope == "across":
             found = found if self._across else sorted([*found, "language"])
@@ -194,7 +210,9 @@ class AcceptRule:
             found = sorted([*found, "template"])
         standing = self._standing(one.scope, one.mode, promise, category)
         least = standing.least
-        may = _near(asked, one.entry, one.cosine) and not {"language", "template"} & set(found)
+        if one.second is not None and one.second < self.verifier.artifact.veto[one.scope]:
+            found = sorted([*found, "judge"])
+        may = _near(asked, one.entry, one.cosine) and not {"language", "template", "judge"} & set(found)
         served = may and least is not None and one.score >= least[0]
         candidate: CacheCandidate = {
             "entry_id": one.entry.entry_id,

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Literal
@@ -67,6 +67,9 @@ class VerifierArtifact:
     """``SCOPE/MODE`` -> points from the highest score down."""
     card: dict[str, object]
     """What it was fitted and measured on."""
+    veto: dict[Scope, float] = field(default_factory=dict)
+    """Scope -> score with the judge's opinion below which it overrules the one without. There the score without the judge
+    decides, under the points without the judge; elsewhere the score with the judge's opinion does, where there is one."""
 
     @classmethod
     def load(cls, path: Path | None = None) -> "VerifierArtifact":
@@ -109,6 +112,10 @@ class Verifier:
         self.artifact = artifact
         self._models = {mode: _Model(trees) for mode, trees in artifact.trees.items()}
         self._least: dict[tuple[Scope, Mode, float, bool], tuple[float, float] | None] = {}
+
+    def modes(self, scope: Scope) -> tuple[Mode, ...]:
+        """Return the modes whose scores decide there."""
+        return ("plain",) if scope in self.artifact.veto else ("judged", "plain")
 
     def scores(self, mode: Mode, evidence: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the log odds that one answer serves both questions, shape (n,), of evidence of shape (n, len(NAMES))."""

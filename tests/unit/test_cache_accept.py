@@ -125,6 +125,29 @@ async def test_without_an_opinion_the_rule_without_the_judge_decides(judge: Says
     assert not one.accepted  # the promise was proven with the judge only
 
 
+OVERRULED = replace(fitted(en_plain=[Point(3.0, 1000, 0, 0.003), Point(-9.0, 1000, 500, 0.6)]), veto={"en": 1.0})
+
+
+async def test_where_the_judge_may_overrule_both_scores_must_hold_and_the_first_one_bears_the_promise() -> None:
+    near = [(Kept(KEPT), 0.99)]
+    for p, served in ((0.99, True), (0.3, False)):
+        (one,) = await rule(Says({KEPT: p}), OVERRULED).judge(asked(ASKED), near)
+        assert (one.accepted, "judge" in one.candidate["differences"]) == (served, not served)
+        assert (one.candidate["score"], one.candidate["least_score"], one.candidate["judged"]) == (4.0, 3.0, p)
+    for mute in (None, Says({KEPT: 0.0}, reason="too long")):
+        (one,) = await rule(mute, OVERRULED).judge(asked(ASKED), near)
+        assert one.accepted
+    assert rule(None, OVERRULED).proven() == {"en/plain": 0.001, "zh/judged": None, "zh/plain": None} | {
+        f"across/{mode}": None for mode in ("judged", "plain")
+    }
+
+
+async def test_where_the_judge_may_only_overrule_it_reads_nothing_that_would_not_be_served() -> None:
+    judge = Says({KEPT: 0.99})
+    (one,) = await rule(judge, OVERRULED).judge(asked(ASKED), [(Kept(KEPT), 0.95)])
+    assert (one.accepted, judge.read) == (False, [])
+
+
 async def test_a_neighbour_that_is_far_is_neither_read_nor_served() -> None:
     judge = Says({KEPT: 0.999})
     (one,) = await rule(judge, fitted(en_judged=SURE, en_plain=[Point(-9.0, 1000, 0, 0.003)])).judge(
