@@ -18,7 +18,7 @@ from training.verifier_rows import Numbers, Requests
 SERVED_FROM = 8
 ONE_PRODUCT = frozenset({"bq-zh", "banking77-en"})
 """One bank each, all questions about one product: they say little of the share of wrong hits among questions of all kinds."""
-KEPT_RIGHT = 0.95
+KEPT_RIGHT = 0.9
 """Share of right hits that the judge, overruling, must leave."""
 VETOES = tuple(round(2.0 - step / 10, 1) for step in range(41))
 VETO_FROM = 1.8
@@ -59,7 +59,7 @@ def points(played: Sequence[tuple[Requests, Numbers]]) -> list[Point]:
 
 
 def veto(played: Sequence[tuple[Requests, Numbers, Numbers]]) -> float:
-    """Return the largest score with the judge's opinion below which right hits in a hundred are lost at most: 5.
+    """Return the largest score with the judge's opinion below which one right hit in ten is lost at most.
 
     Args:
         played: streams that the judge never saw, with the scores of their rows without its opinion and with it.
