@@ -1,5 +1,6 @@
 """``groat cache`` and ``groat bench cache`` as people run them: real processes, vectors and weights."""
 
+import asyncio
 import json
 import os
 import subprocess
@@ -8,6 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from groat.cache.tallies import Cell
+from groat.cache.tallies_sqlite import SqliteTallies
+from groat.cache.verifier import VerifierArtifact
 
 ROOT = Path(__file__).resolve().parent.parent
 EN = ("How long is the password reset link valid?", "For how long is the password reset link valid?", "Where is the meter?")
@@ -91,10 +96,45 @@ def test_the_cache_tells_what_it_keeps_and_why_it_would_not_serve(home: Path) ->
     stats = told(groat(home, "cache", "stats", "--json", "-"))
     assert (stats["kept"], stats["questions"], stats["hits"], stats["hit_rate"]) == (0, 0, 0, None)
     assert (stats["max_wrong"], bool(stats["rule"])) == (0.01, True)
+    assert (stats["aliases"], stats["audit_share"], stats["audit_calls"], stats["audit_cost_usd"]) == (0, 0.02, 0, "0")
+    nothing = {"done": 0, "right": 0, "wrong": 0, "undecided": 0}
+    assert stats["audits"] == {**nothing, "dropped": 0, "failed": 0, "skipped_for_budget": 0}
+    assert stats["near_misses"] == stats["audits_of_aliases"] == nothing
+    assert stats["bounds"]["en/judged"] == {
+        "shipped": stats["bounds"]["en/judged"]["now"], "now": stats["bounds"]["en/judged"]["shipped"], "origin": "shipped",
+        "right": 0, "wrong": 0, "suspected": False,
+    }  # fmt: skip
     found = told(groat(home, "cache", "explain", EN[0], "--json", "-"))
     assert (found["outcome"], found["reason"], found["would_serve"]) == ("miss", "empty", None)
     found = told(groat(home, "cache", "explain", "我的订单到哪儿了", "--json", "-"))
     assert (found["outcome"], found["reason"]) == ("off", "personal")
+
+
+def test_what_audits_found_is_shown_with_the_bound_before_and_after(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    for cell, count in (
+        ("audit/wrong/en/judged/30/general", 9),
+        ("audit/right/en/judged/30/general", 40),
+        ("event/dropped///0/", 2),
+    ):
+        _counted(tmp_path / "data" / "audits.sqlite", Cell.named(cell), count)
+    stats = told(groat(tmp_path, "cache", "stats", "--json", "-"))
+    assert stats["audits"] == {
+        "done": 49, "right": 40, "wrong": 9, "undecided": 0, "dropped": 2, "failed": 0, "skipped_for_budget": 0
+    }  # fmt: skip
+    english = stats["bounds"]["en/judged"]
+    assert (english["origin"], english["now"], english["right"], english["wrong"]) == ("closed", None, 40, 9)
+    assert english["shipped"]["score"] < 3
+    assert stats["proven"]["en/judged"] is None
+    assert stats["bounds"]["zh/judged"]["origin"] == "shipped"
+    shown = groat(tmp_path, "cache", "stats").stdout
+    assert "bound en/judged: shipped" in shown
+    assert "now none; closed: audits found the promise broken" in shown
+
+
+def _counted(path: Path, cell: Cell, count: int) -> None:
+    version = VerifierArtifact.load().version
+    asyncio.run(SqliteTallies(path).add(version, {cell: count}))
 
 
 def test_a_calibration_of_ones_own_is_in_force_from_then_on(home: Path) -> None:

@@ -17,7 +17,7 @@ Outcome = Literal["right", "wrong", "undecided"]
 """Whether one answer serves both questions; undecided counts neither way."""
 AUDIT_SHARE = 0.02
 """Share of hits by likeness that are answered afresh when nothing is set. An audit costs what the hit saved, so 2 % of what
-likeness saves are given for knowing its errors. A rule that has come to be wrong in one of ten hits is found out after about 35
+likeness saves are given for knowing its errors. A rule that has come to be wrong in one of ten hits is found out after about 40
 audits, in one of twenty after about 120: at 1,000 hits a day, and with the closer look, in a day or two."""
 CLOSER = 5
 """How many times as many hits are audited while the outcomes speak against the promise: after a second wrong one among the

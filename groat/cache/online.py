@@ -15,7 +15,7 @@ from groat.types import Audited
 GRAY: Final = 20
 """Tenths of the score, in log odds, by which a candidate may lie below the score in force and still be compared. Odds there are
 down to one in seven of those at the score, and on the calibration streams nine candidates in ten of this band are paraphrases
-(en 596 of 639, zh 113 of 130); in the next half a unit it is seven in ten and five in ten, and comparing finds little."""
+(en 596 of 639, zh 113 of 130); in the next unit they are seven and five in ten, and comparing finds little."""
 STEP: Final = 5
 """Tenths by which the score may fall at once."""
 RISES: Final = (0, 3, 6, 10)

@@ -16,6 +16,7 @@ from groat.errors import BadInput
 from groat.types import CachedAnswer, Lookup
 from nodes.check_cache import CheckCache
 from serve.application import Application, load_application
+from serve.cli.cache_audits import audit_stats, bound_lines, explained_bound
 from serve.cli.output import JsonOption, TenantOption, console, write_json
 
 cache_app = typer.Typer(help="Look into the answer cache.", no_args_is_help=True, rich_markup_mode=None)
@@ -39,8 +40,15 @@ def stats_command(
         write_json(stats, json_file)
         return
     out = console()
+    for line in bound_lines(stats.pop("bounds", {})):
+        out.print(line, markup=False)
     for name, value in stats.items():
-        out.print(f"{name.replace('_', ' ')}: {value}", markup=False)
+        told = (
+            ", ".join(f"{what.replace('_', ' ')} {count}" for what, count in value.items())
+            if isinstance(value, dict)
+            else value
+        )
+        out.print(f"{name.replace('_', ' ')}: {told}", markup=False)
 
 
 async def _stats(app: Application, day: str, tenant: str | None) -> dict[str, object]:
@@ -50,6 +58,7 @@ async def _stats(app: Application, day: str, tenant: str | None) -> dict[str, ob
     hits = {name: report.by_outcome[name].questions for name in ("hit_exact", "hit_semantic") if name in report.by_outcome}
     served = sum(hits.values())
     rule = services.answers.rule
+    audits = await audit_stats(services.answers, services.audits, report, app.settings.audit_share)
     return {
         "kept": await services.answers.count(),
         "day": day,
@@ -61,6 +70,7 @@ async def _stats(app: Application, day: str, tenant: str | None) -> dict[str, ob
         "rule": rule.version or "none: only equal questions hit",
         "max_wrong": app.settings.max_wrong,
         "proven": rule.proven(),
+        **audits,
     }
 
 
@@ -89,6 +99,8 @@ def explain_command(
             f"score {candidate['score']:.2f}; the promise takes {'more than any' if least is None else f'{least:.2f}'}; "
             f"judge {'not asked' if judged is None else f'{judged:.3f}'}"
         )
+        if "audits" in candidate:
+            out.print(explained_bound(candidate["audits"], least, candidate.get("bound")), markup=False)
         shown = sorted(candidate.get("evidence", {}).items(), key=lambda pair: pair[0])
         out.print("evidence: " + ", ".join(f"{name} {value:g}" for name, value in shown), markup=False)
 

@@ -60,6 +60,7 @@ async def _run(app: Application) -> list[tuple[str, Answered]]:
             app.services,
             answers=AnswerCache(SqliteStore(Path(folder) / "cache.sqlite"), app.services.answers.rule),
             books=Books(books.prices, SqliteLedger(Path(folder) / "ledger.sqlite"), baseline_model=books.baseline_model),
+            audits=None,
         )
         graph = build_graph(services)
         return [(question, await ask(graph, question, Context())) for question in QUESTIONS]
