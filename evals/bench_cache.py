@@ -183,7 +183,7 @@ class Bench:
         for number, pair in enumerate(pairs):
             lookup, cosine = await self._pair(pair)
             candidate = lookup["candidate"]
-            found = candidate.get("score", candidate["similarity"]) if candidate else None
+            found = candidate.get("second", candidate.get("score", candidate["similarity"])) if candidate else None
             scores.append(_EQUAL if lookup["tier"] == "exact" else _NEVER if found is None else found)
             cosines.append(cosine)
             for played in (whole, kinds[pair.kind or "pair"]):

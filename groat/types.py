@@ -139,6 +139,8 @@ class CacheCandidate(TypedDict):
     """Log odds that one answer serves both, by the fitted rule; not there when cosine and checks alone decide."""
     judged: NotRequired[float | None]
     """Probability that the judge of pairs gives; None when it was not asked or had no opinion."""
+    second: NotRequired[float]
+    """Log odds with the judge's opinion, where it may overrule the score without; not there where it gave none."""
     least_score: NotRequired[float | None]
     """Score that the promised share of wrong hits takes; None where no score proves it."""
     bound: NotRequired[float | None]

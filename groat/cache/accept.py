@@ -1,6 +1,5 @@
 """May the answer to a kept question serve the question asked now?"""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Generic
@@ -12,10 +11,11 @@ from groat.cache.calibration import Calibration
 from groat.cache.evidence import NAMES, evidence
 from groat.cache.guard import differences
 from groat.cache.judged import Judged as Judged
-from groat.cache.judged import K
+from groat.cache.judged import K, cosine_of
 from groat.cache.judged import Kept as Kept
 from groat.cache.judged import Opinions as Opinions
 from groat.cache.judged import SameJudge as SameJudge
+from groat.cache.judged import log_odds as log_odds
 from groat.cache.online import GRAY, OnlineBound, Place, Standing, audited
 from groat.cache.template import shared_template
 from groat.cache.verifier import Mode, Scope, Verifier
@@ -58,6 +58,7 @@ class AcceptRule:
         sure: whether that must hold with 95 % confidence instead of on average.
         across: whether a kept question may serve one in the other language.
         own: what audits found so far; None for the bound as it was calibrated.
+        thorough: whether the judge reads the best candidates also where that changes nothing: for measurements.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class AcceptRule:
         sure: bool = False,
         across: bool = False,
         own: OnlineBound | None = None,
+        thorough: bool = False,
     ) -> None:
         """Keep the arguments."""
         self.calibration = calibration
@@ -79,6 +81,7 @@ class AcceptRule:
         self._sure = sure
         self._across = across
         self.own = own
+        self._thorough = thorough
 
     @property
     def embedder(self) -> str:
@@ -196,7 +199,7 @@ class AcceptRule:
         """Tell whether the judge's opinion can change anything: where it may only overrule, of what would be served."""
         if not _near(asked, one.entry, one.cosine):
             return False
-        if one.scope not in verifier.artifact.veto:
+        if self._thorough or one.scope not in verifier.artifact.veto:
             return one.score >= _HOPELESS
         least = self._standing(one.scope, "plain", promise, category).least
         return least is not None and one.score >= least[0]
@@ -225,6 +228,8 @@ class AcceptRule:
             "bound": None if least is None else least[1],
             "evidence": {name: round(float(value), 4) for name, value in zip(NAMES, one.values, strict=True) if value},
         }
+        if one.second is not None:
+            candidate["second"] = round(one.second, 4)
         if self.own is not None:
             place = Place(one.scope, one.mode, category, one.score, promise, standing.shipped)
             gray = may and not served and place.shipped is not None and one.score >= place.shipped[0] - GRAY / 10
@@ -264,17 +269,6 @@ class AcceptRule:
                     one.candidate["audits"] = audited(where, standing, gray=near and not one.accepted)
                 found.append(one)
         return found
-
-
-def cosine_of(score: float) -> float:
-    """Return the cosine of which this is the log odds."""
-    return 1 / (1 + math.exp(-score))
-
-
-def log_odds(p: float) -> float:
-    """Return the log odds of a probability, finite also for 0 and 1."""
-    p = min(max(p, 1e-6), 1 - 1e-6)
-    return math.log(p / (1 - p))
 
 
 def _scope(asked: Asked, entry: Kept) -> Scope:

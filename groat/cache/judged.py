@@ -1,5 +1,6 @@
 """What the accept rule is given, and what it returns."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
@@ -66,3 +67,14 @@ class Judged(Generic[K]):
     entry: K
     candidate: CacheCandidate
     accepted: bool
+
+
+def cosine_of(score: float) -> float:
+    """Return the cosine of which this is the log odds."""
+    return 1 / (1 + math.exp(-score))
+
+
+def log_odds(p: float) -> float:
+    """Return the log odds of a probability, finite also for 0 and 1."""
+    p = min(max(p, 1e-6), 1 - 1e-6)
+    return math.log(p / (1 - p))

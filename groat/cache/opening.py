@@ -24,6 +24,7 @@ def open_rule(
     across: bool = False,
     verifier: Path | None = None,
     tallies: Tallies | None = None,
+    thorough: bool = False,
 ) -> AcceptRule:
     """Return the rule for these vectors; where the verifier cannot be used, the rule by cosine and checks by hand.
 
@@ -35,13 +36,14 @@ def open_rule(
         across: whether a kept question may serve one in the other language.
         verifier: a file of one's own; the shipped one where it is not there, or not to be used any more.
         tallies: what audits found; None for the bound as it was calibrated.
+        thorough: whether the judge reads the best candidates also where that changes nothing: for measurements.
     """
     own = verifier if verifier is not None and verifier.exists() else None
     found, calibration = _verifier(own, embedder), _calibration(embedder)
     version = found.artifact.version if found else calibration.version if calibration else ""
     return AcceptRule(
         calibration, found, judge, max_wrong=max_wrong, sure=sure, across=across,
-        own=OnlineBound(tallies, version) if tallies is not None and version else None,
+        own=OnlineBound(tallies, version) if tallies is not None and version else None, thorough=thorough,
     )  # fmt: skip
 
 

@@ -46,15 +46,19 @@ def cache_command(
 
     vectors = open_embedder(Settings(data_dir=Path(), embeddings=embedder))
     lazy = None if judge == OFF else LazyJudge(judge)
-    rule = open_rule(vectors.name, lazy, max_wrong=max_wrong, sure=sure, across=across)
-    bench = Bench(rule, vectors, max_wrong=max_wrong, tell=lambda line: typer.echo(line, err=True))
+    rule, thorough = (
+        open_rule(vectors.name, lazy, max_wrong=max_wrong, sure=sure, across=across, thorough=reads) for reads in (False, True)
+    )
+    bench, of_pairs = (
+        Bench(one, vectors, max_wrong=max_wrong, tell=lambda line: typer.echo(line, err=True)) for one in (rule, thorough)
+    )
     read = [(path.name, read_pairs(path)) for path in dict.fromkeys(pairs or [])]
     streams = [read_stream(path) for path in dict.fromkeys(stream or [])]
 
     async def play() -> "tuple[list[Report], list[Wrong]]":
         if lazy is not None and (reason := await lazy.reason()):
             typer.echo(f"without the judge: {reason}", err=True)
-        reports = [report for name, rows in read for report in await bench.pairs(name, rows)]
+        reports = [report for name, rows in read for report in await of_pairs.pairs(name, rows)]
         errors: list[Wrong] = []
         for each in streams:
             report, found = await bench.stream(each, baselines=baselines)
