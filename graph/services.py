@@ -51,6 +51,11 @@ class Services:
     retrieve_k: int
     context_tokens: int
 
+    @property
+    def scope(self) -> str:
+        """What decides which passages are found, beyond the documents: part of what a kept answer is kept under."""
+        return f"k={self.retrieve_k}; tokens={self.context_tokens}; vectors={self.embedder.name}"
+
 
 def open_services(settings: Settings, *, embeddings: Embedder | None = None) -> Services:
     """Return the engines for these settings.

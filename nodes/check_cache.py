@@ -13,11 +13,11 @@ from langgraph.runtime import Runtime
 from langgraph.types import Overwrite
 from typing_extensions import TypedDict
 
-from groat.answering import PROMPT_VERSION, Answerer
+from groat.answering import PROMPT_VERSION, Answerer, system_messages
 from groat.cache import AnswerCache, conversation_key
 from groat.cache.flight import Boarding, Flights, Flying
-from groat.cache.identity import exact_text, identity_key
-from groat.conversation import read_question
+from groat.cache.identity import exact_text, identity_key, system_key, tools_key
+from groat.conversation import is_instruction, read_question, without_context
 from groat.costs import Books, Settled, total_text
 from groat.embedding import Embedder, Vector
 from groat.errors import UnknownTenant
@@ -73,6 +73,8 @@ class CheckCache:
     books: Books
     tenants: frozenset[str]
     """Tenants that are known without documents of their own."""
+    scope: str
+    """What decides which passages are found, beyond the documents."""
 
     async def __call__(self, state: Needs, runtime: Runtime[Knobs]) -> Update:
         """Return the question, the decision of the cache and, on a hit, the answer."""
@@ -86,6 +88,8 @@ class CheckCache:
             tenant=knobs.tenant,
             language=knobs.language,
         )
+        if knobs.use_cache:
+            asked = without_context(asked)
         await self._know(knobs.tenant)
         run = uuid.uuid4().hex
         try:
@@ -114,7 +118,8 @@ class CheckCache:
             "identity": identity,
             "lookup": lookup,
         }
-        spoken = not messages or messages[-1].type != "human" or messages[-1].text.strip() != asked["text"]
+        last = next((message for message in reversed(messages) if not is_instruction(message)), None)
+        spoken = last is None or last.type != "human" or last.text.strip() != asked["text"]
         said: list[AnyMessage] = [HumanMessage(asked["text"])] if spoken else []
         if kept is None:
             return {**_cleared(charges), **begun, "messages": said}
@@ -192,7 +197,10 @@ class CheckCache:
             "tenant": asked["tenant"],
             "answer_language": asked["answer_language"],
             "prompt_version": _form(knobs.response_schema),
+            "system_prompt": system_key([message.text for message in system_messages(asked, knobs.response_schema)]),
             "model_policy": f"{self.answerer.policy}; tier={knobs.tier}; loss={knobs.max_quality_loss:g}",
+            "tools": tools_key(knobs.tools),
+            "knowledge": self.scope,
             "conversation": conversation_key(asked["history"]),
         }
 

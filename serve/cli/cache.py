@@ -97,7 +97,7 @@ async def _explained(app: Application, question: str, tenant: str) -> tuple[Look
     s = app.services
     box = CheckCache(
         answers=s.answers, flights=s.flights, knowledge=s.knowledge, embedder=s.embedder, answerer=s.answerer, books=s.books,
-        tenants=s.tenants,
+        tenants=s.tenants, scope=s.scope,
     )  # fmt: skip
     asked = read_question(question, [], previous=None, tenant=tenant, language="auto")
     identity = box.identity(asked, Context(tenant=tenant))
