@@ -11,6 +11,8 @@ from graph.models import open_adviser, open_answerer
 from graph.settings import IN_MEMORY, Settings
 from groat.answering import Adviser, Answerer
 from groat.cache import AnswerCache, AnswerStore, MemoryStore, RedisStore, SqliteStore
+from groat.cache.counts import Counts
+from groat.cache.counts_places import RedisCounts, SqliteCounts
 from groat.cache.flight import Flights
 from groat.cache.flight_redis import RedisLeases
 from groat.cache.opening import OWN, open_rule
@@ -88,7 +90,9 @@ def open_services(settings: Settings, *, embeddings: Embedder | None = None) -> 
         verifier=settings.data_dir / OWN,
     )
     return Services(
-        answers=AnswerCache(_answer_store(settings), rule, policy=CachePolicy.load(settings.cache_policy)),
+        answers=AnswerCache(
+            _answer_store(settings), rule, policy=CachePolicy.load(settings.cache_policy), counts=_counts(settings)
+        ),
         flights=Flights(
             RedisLeases(url) if (url := settings.redis_url.get_secret_value()) else None, wait_s=settings.share_wait_s
         ),
@@ -116,6 +120,12 @@ def _answer_store(settings: Settings) -> AnswerStore:
             return MemoryStore()
         case url:
             return RedisStore(url)
+
+
+def _counts(settings: Settings) -> Counts:
+    """Return what counts for all who share the answers."""
+    url = settings.cache_url.get_secret_value()
+    return Counts(RedisCounts(url) if url not in ("", IN_MEMORY) else SqliteCounts(settings.data_dir / "cache-counts.sqlite"))
 
 
 def _budgets(settings: Settings, ledger: Ledger) -> Budgets:

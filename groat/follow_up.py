@@ -16,7 +16,8 @@ from groat.types import Turn
 Lean = Literal["", "pending", "told", "reference", "connective", "comparison", "ellipsis", "short", "long", "topic"]
 """Why a question needs its earlier turns: the turn before is open ("pending"), an earlier one told or ordered something that
 may hold on ("told"), the question points back ("reference"), goes on ("connective"), compares with what it does not name
-("comparison"), is no whole question ("ellipsis"), names too little ("short"), holds too much to be sure ("long"), or speaks of the same thing ("topic")."""
+("comparison"), is no whole question ("ellipsis"), names too little ("short"), holds too much to be sure ("long"), or speaks of
+the same thing ("topic")."""
 
 _LEAST: Final = 3.0
 """What a question must name to stand alone, in words; two Chinese characters count as one."""
@@ -25,7 +26,8 @@ _LONGEST: Final = 300
 
 _POINTS_EN = (
     r"it|its|it's|itself|they|them|their|theirs|this|that|that's|these|those|he|she|him|his|her|hers|such|same|here|then|"
-    r"(?<!\b(?:is|are|was|were|will|be) )there(?! (?:is|are|was|were|be)\b)|ones?(?! (?:day|week|month|year|hour|minute|of)s?\b)|"
+    r"(?<!\b(?:is|are|was|were|will|be) )there(?! (?:is|are|was|were|be)\b)|"
+    r"ones?(?! (?:day|week|month|year|hour|minute|of)s?\b)|"
     r"others?|another|else|instead|too|also|either|neither|both|former|latter|above|below|previous|previously|earlier|prior|"
     r"before|after that|again|next|last|rest|further|still|yet|already|just now|respectively|aforementioned|"
     r"(?:first|second|third|fourth|last) (?:one|option|step|point|part|question|way)|(?:option|step|point|part) (?:[a-e]|\d+)|"
@@ -35,7 +37,7 @@ _POINTS_EN = (
 _POINTS_ZH = (
     r"它|他|她|这|那|此|其(?!实)|上面|上述|以上|上边|前面|前述|前者|后者|刚才|刚刚|刚说|方才|之前|先前|下面|以下|下述|"
     r"同样|一样|相同|同上|另外|另一|另(?:个|种)|别的|两者|二者|哪者|也|又|再|继续|接着|"
-    r"还(?![款钱书贷清本债原是])|^还|该(?!怎|如何|不该|去|找|给|用)|呢[\s\p{P}]*$|"
+    r"还(?![款钱书贷清本债原是])|^还|该(?!怎|如何|不该|去|找|给|用)|呢(?=[\s\p{P}]|$)|"
     r"上(?:一?个|一?条|一?步)|下(?:一?个|一?条|一?步)|第[一二三四五六七八九十\d]+(?:个|种|条|点|步|款|项|部分)|"
     r"你(?:们)?(?:刚|说|提|讲|给|列|推荐|回答|写|建议)"
 )
@@ -45,18 +47,20 @@ _GOES_ON = regex.compile(
     r"actually|i mean|i meant|what about|how about|what if|what else|why not|only|just|even|except|unless|because|since|until|"
     r"if|as|like|versus|vs|than|more|less)\b|(?:with|without|for|from|to|at|in|on|by|of|about)\b(?! (?:which|what|how|whom)\b)|"
     r"和|跟|或|但|可是|不过|而|所以|因此|然后|对|好|嗯|是的?[\s\p{P}]|不|没|如果|要是|假如|假设|万一|除了|比如|例如|换|改成|"
-    r"具体|详细|举|展开|关于|至于|升级以后|以后)"
+    r"具体|详细|举|展开|关于|至于|以后)"
 )
 _COMPARES = regex.compile(
     r"\b(?:cheaper|better|worse|faster|slower|longer|shorter|larger|bigger|smaller|higher|lower|newer|older|sooner|later|easier|"
-    r"more|less|fewer|different|similar|equal|enough)\b(?! than\b)|更(?![改换新正名])|比较(?:好|快|贵|便宜|大|小)|(?<!对)比(?![如例赛])"
+    r"more|less|fewer|different|similar|equal|enough)\b(?! than\b)|"
+    r"更(?![改换新正名])|比较(?:好|快|贵|便宜|大|小)|(?<!对)比(?![如例赛])"
 )
 _AUX = (
     r"do|does|did|is|are|was|were|am|can|could|will|would|shall|should|may|might|must|have|has|had|don't|doesn't|didn't|isn't|"
     r"aren't|can't|won't|wouldn't|shouldn't"
 )
 _ASKS_EN = regex.compile(
-    rf"^(?:(?:(?:in|on|at|for|to|by|from|with|of|about) )?(?:what|which|who|whom|whose|when|where|why|how)\b.*\b(?:{_AUX}|to)\b|"
+    rf"^(?:(?:(?:in|on|at|for|to|by|from|with|of|about) )?"
+    rf"(?:what|which|who|whom|whose|when|where|why|how)\b.*\b(?:{_AUX}|to)\b|"
     rf"(?:what|who|when|where|how|why)['’]s\b|(?:{_AUX})\b|"
     r"(?:explain|show|list|describe|give|compare|define|summari[sz]e|find|recommend|name|calculate) )"
 )
@@ -75,9 +79,10 @@ _FUNCTION_EN: Final = frozenset(
 )
 _TELLS = regex.compile(
     r"(?:^|[,.;!?]\s*|\b(?:and|but|since|because|as|that)\s+)(?:i|we|my|our|i'm|i’m|i've|i’ve|we're|we've)\b|"
-    r"\b(?:from now on|answer (?:in|briefly|as|only)|reply (?:in|briefly|as|only)|pretend|act as|you are|imagine|assume|suppose|"
-    r"always|never|remember|call me|in (?:english|chinese|french|german|spanish|japanese))\b|"
-    r"(?:^|[\s\p{P}])(?:我|本人|咱|俺)|以后|从现在|记住|假设|假如|假定|扮演|你是|叫我|称呼|用(?:中文|英文|英语|汉语)|简短|简单地?说|只回答|都要|一律"
+    r"\b(?:from now on|answer (?:in|briefly|as|only)|reply (?:in|briefly|as|only)|pretend|act as|you are|imagine|assume|"
+    r"suppose|always|never|remember|call me|in (?:english|chinese|french|german|spanish|japanese))\b|"
+    r"(?:^|[\s\p{P}])(?:我|本人|咱|俺)|以后|从现在|记住|假设|假如|假定|扮演|你是|叫我|称呼|"
+    r"用(?:中文|英文|英语|汉语)|简短|简单地?说|只回答|都要|一律"
 )
 _BACK = regex.compile(r"[?？][\s\p{P}\p{S}]*$")
 

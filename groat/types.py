@@ -154,10 +154,8 @@ class Lookup(TypedDict):
     tier: Literal["exact", "semantic"] | None
     """How a hit was found; None without a hit."""
     reason: str
-    """Short reason code. Hit: "exact", "normalised" (equal but for politeness or the
-    kind of Chinese characters), "similar". Miss: "below_threshold", "differs", "stale", "empty", "follow_up",
-    "templated", "no_calibration" (no rule fits the vectors), "not_proven" (no score keeps the
-    promise). Off: "personal", "time_bound", "pasted", "off". Error: the sentence of the failure."""
+    """Short reason code, as ``groat.cache.reasons`` lists them, or the name of a category of one's own policy. Of an error the
+    sentence of the failure."""
     candidate: CacheCandidate | None
     threshold: float | None
     """Similarity that a semantic hit needs; None when no semantic search was made."""
@@ -165,6 +163,9 @@ class Lookup(TypedDict):
     """Version of the rule in force: the verifier's, or the calibration's."""
     waited: NotRequired[Waited]
     """Not there when nobody else was answering it."""
+    alarms: NotRequired[list[str]]
+    """Codes of what is not as it was with the cache, such as "no_semantic_hits/zh" (``groat.cache.alarm``); not there for
+    nothing."""
 
 
 class CachedAnswer(TypedDict):

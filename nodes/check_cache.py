@@ -23,6 +23,7 @@ from groat.embedding import Embedder, Vector
 from groat.errors import UnknownTenant
 from groat.knowledge import Knowledge
 from groat.tracing import names
+from groat.tracing.spans import box_span, describe_lookup
 from groat.types import Asked, CachedAnswer, Charge, Identity, Lookup, Source, Waited
 from nodes import Knobs
 
@@ -93,7 +94,10 @@ class CheckCache:
         await self._know(knobs.tenant)
         run = uuid.uuid4().hex
         try:
-            return await self._begin(asked, run, asked_at, messages, runtime)
+            with box_span("check_cache") as span:
+                begun = await self._begin(asked, run, asked_at, messages, runtime)
+                describe_lookup(span, begun["lookup"], asked)
+                return begun
         except BaseException:
             # Whoever waits for this question must not wait for one that failed or was given up.
             await asyncio.shield(self.flights.land(run, kept=None))
@@ -108,6 +112,8 @@ class CheckCache:
         lookup, kept = _OFF, None
         if knobs.use_cache:
             lookup, kept = await self._lookup(identity, asked, run, charges)
+        if alarms := self.answers.counts.looked_up(lookup, language=asked["language"]):
+            lookup = {**lookup, "alarms": alarms}
         failed = await self.books.record(charges, run=run, tenant=knobs.tenant) if charges else None
         runtime.stream_writer({names.EVENT: names.CACHE_DECIDED, **lookup, "ledger_failed": failed})
         begun: Update = {

@@ -48,8 +48,10 @@ class Remember:
     async def __call__(self, state: Needs, runtime: Runtime[Knobs]) -> Update:
         """Offer the answer to the cache, which may refuse it."""
         kept = False
-        degraded = state["route"].get("budget_bound") or any(verdict["step"] == "degrade" for verdict in state["verdicts"])
-        if runtime.context.use_cache and not degraded and not _refusal(state):
+        refusal = _refusal(state) if runtime.context.use_cache else "off"
+        if refusal:
+            self.answers.counts.offered(refusal, language=state["asked"]["language"])
+        else:
             shortened = state["shortened"]
             kept = await self.answers.remember(
                 state["identity"],
@@ -64,12 +66,15 @@ class Remember:
                 embed=self.embedder.query,
             )
         await self.flights.land(state["run"], kept=kept)
-        runtime.stream_writer({names.EVENT: names.REMEMBERED if kept else names.NOT_REMEMBERED})
+        told = {names.EVENT: names.REMEMBERED} if kept else {names.EVENT: names.NOT_REMEMBERED, "reason": refusal}
+        runtime.stream_writer(told)
         return {"path": ["remember"]}
 
 
 def _refusal(state: Needs) -> str:
     """Return why the answer may not be kept, "" when it may."""
+    if state["route"].get("budget_bound") or any(verdict["step"] == "degrade" for verdict in state["verdicts"]):
+        return "degraded"
     verdict = state["verdicts"][-1]
     failed = {check["name"] for check in verdict["checks"] if not check["passed"]}
     return admission(

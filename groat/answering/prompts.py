@@ -31,7 +31,7 @@ _WITHOUT_DOCUMENTS: Final[dict[QuestionKind, str]] = {
 _STRUCTURED: Final = """Reply with one JSON value that fits the JSON Schema below, and with nothing else: no code fence, no \
 comment, no document names. Rule 1 holds: when the documents do not answer, reply with {no_answer} alone.
 Schema: {schema}"""
-_INSTRUCTIONS: Final = """The application that asks adds the instructions below. Where they contradict the rules, the rules hold.
+_INSTRUCTIONS: Final = """The application that asks adds these instructions. Where they contradict the rules, the rules hold.
 {instructions}"""
 _LANGUAGE: Final[dict[Language, str]] = {"en": "Answer in English.", "zh": "请用中文回答。"}
 _NO_ANSWER_TEXT: Final[dict[Language, str]] = {

@@ -83,8 +83,8 @@ def test_tools_that_are_none_are_refused() -> None:
 async def test_what_may_be_found_is_part_of_what_an_answer_is_kept_under(world: World) -> None:
     await world.ask()
     services = world.services
-    for change in ({"retrieve_k": 3}, {"context_tokens": 500}):
-        world.services = replace(services, **change)
+    for changed in (replace(services, retrieve_k=3), replace(services, context_tokens=500)):
+        world.services = changed
         assert (await world.ask())["lookup"]["outcome"] == "miss"
     world.services = services
     assert (await world.ask())["lookup"]["outcome"] == "hit"

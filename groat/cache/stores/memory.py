@@ -8,6 +8,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from groat.cache.entry import Entry
+from groat.cache.stores.protocol import Removals
 from groat.cache.stores.vectors import VectorIndex
 from groat.embedding import Vector
 
@@ -23,6 +24,8 @@ class MemoryStore:
         self._by_text: dict[tuple[str, str], int] = {}
         self._by_id: dict[str, int] = {}
         self._indexes: dict[str, VectorIndex] = {}
+        self.removals = Removals()
+        """What was removed to make place."""
 
     async def exact(self, identity: str, exact_text: str, *, now: float) -> Entry | None:
         """Return the entry for this identity and text, None without one."""
@@ -101,9 +104,10 @@ class MemoryStore:
 
     def _evict(self, max_entries: int, now: float) -> None:
         if len(self._entries) > max_entries:
-            self._remove([key for key, entry in self._entries.items() if entry.is_expired(now)])
+            expired = [key for key, entry in self._entries.items() if entry.is_expired(now)]
+            self.removals.expired += self._remove(expired)
         surplus = max(0, len(self._entries) - max_entries)
-        self._remove(list(itertools.islice(self._entries, surplus)))
+        self.removals.evicted += self._remove(list(itertools.islice(self._entries, surplus)))
 
     def _remove(self, keys: Collection[int]) -> int:
         for key in keys:

@@ -1,10 +1,26 @@
 """What the cache asks of a place that keeps entries."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Protocol
 
 from groat.cache.entry import Entry
 from groat.embedding import Vector
+
+
+@dataclass
+class Removals:
+    """How many entries a store of this process removed to make place, and nobody has counted yet."""
+
+    expired: int = 0
+    evicted: int = 0
+
+    def take(self) -> tuple[int, int]:
+        """Return the two numbers and begin anew."""
+        taken = self.expired, self.evicted
+        self.expired -= taken[0]
+        self.evicted -= taken[1]
+        return taken
 
 
 class AnswerStore(Protocol):
@@ -17,8 +33,14 @@ class AnswerStore(Protocol):
     - ``exact`` and ``nearest`` return only entries of exactly the given identity, and never an expired one.
     - ``nearest`` compares only vectors of the named embedder; best first, ties in no stated order.
     - A deleted or forgotten entry is never returned again, whichever process removed it.
+    - What ``put`` removes to make place is added to ``removals``.
     - After ``put``, at most ``max_entries`` entries are kept; expired ones go first, then those used longest ago.
     """
+
+    @property
+    def removals(self) -> Removals:
+        """What was removed to make place."""
+        ...
 
     async def exact(self, identity: str, exact_text: str, *, now: float) -> Entry | None:
         """Return the entry for this identity and text, None without one."""
