@@ -18,8 +18,8 @@ _BLOCK: Final = 100
 """Lookups among which errors are counted."""
 _NORMAL: Final = frozenset({"empty", "below_threshold"})
 """Refusals that a young cache has nothing but."""
-_LOOKS: Final = 16
-"""How many lookups pass between two looks at a run: a look takes 20 µs."""
+_SHORTEST: Final = 48
+"""Lookups below which a run is no alarm, however improbable: one person may ask as many questions about one thing."""
 
 Kind = Literal["no_hits", "no_exact_hits", "no_semantic_hits", "same_refusal", "errors"]
 Counted = Mapping[str, int]
@@ -102,79 +102,70 @@ class Watch:
         """Take what was counted before this process, by language, for its past."""
         self._earlier = {language: Counter(counted) for language, counted in earlier.items()}
 
-    def see(self, language: str, name: str) -> Alarm | None:
-        """Take note of a lookup; return the alarm that it raises, if any. Takes a few microseconds."""
+    def see(self, language: str, name: str) -> list[Alarm]:
+        """Take note of a lookup; return the alarms that it raises. Takes a few microseconds."""
         seen = self._seen.setdefault(language, Counter())
         outcome, _, code = name.partition(".")
         if outcome == "off":
-            return None
-        raised = self._see_error(outcome == "error")
+            return []
+        raised = [self._see_error(outcome == "error")]
         if outcome != "error":
             run = self._runs.setdefault(language, _Run())
             # The run itself is no part of the past that it is compared with.
-            raised = self._see_run(language, run, outcome, code) or self._see_refusal(language, run, outcome, code) or raised
+            raised += [*self._see_run(language, run, outcome, code), self._see_refusal(language, run, outcome, code)]
         seen[name] += 1
-        return raised
+        return [alarm for alarm in raised if alarm is not None]
 
-    def _see_run(self, language: str, run: _Run, outcome: str, code: str) -> Alarm | None:
-        exact = outcome == "hit" and code != "similar"
-        compared = code == "similar" or (outcome == "miss" and REASONS[code].likeness)
-        happened: dict[Kind, bool | None] = {
-            "no_hits": outcome == "hit",
-            "no_exact_hits": exact,
-            "no_semantic_hits": code == "similar" if compared else None,
-        }
-        raised = None
+    def _see_run(self, language: str, run: _Run, outcome: str, code: str) -> list[Alarm | None]:
+        happened: dict[Kind, bool] = {"no_hits": outcome == "hit", "no_exact_hits": outcome == "hit" and code != "similar"}
+        if _is_compared(outcome, code):
+            happened["no_semantic_hits"] = code == "similar"
+        raised: list[Alarm | None] = []
         for kind, hit in happened.items():
-            if hit is None:
-                continue
             if hit:
                 run.dry[kind] = 0
                 self.alarms.pop(f"{kind}/{language}", None)
                 continue
             run.dry[kind] += 1
-            if run.dry[kind] % _LOOKS == 0:
+            if _is_looked_at(run.dry[kind]) and f"{kind}/{language}" not in self.alarms:
                 past = SELECT[kind](self._past(language))
                 past.of -= run.dry[kind] - 1
                 usual = fell_to_nothing(Share(run.dry[kind]), past, self._rare)
-                if usual is not None:
-                    raised = self._raise(Alarm(kind, language, run.dry[kind], usual)) or raised
+                raised.append(None if usual is None else self._raise(Alarm(kind, language, run.dry[kind], usual)))
         return raised
 
     def _see_refusal(self, language: str, run: _Run, outcome: str, code: str) -> Alarm | None:
-        if outcome == "miss" and REASONS[code].likeness and code == run.refused:
-            run.times += 1
-            if run.times % _LOOKS:
-                return None
-            counted = self._past(language)
-            past = Share(_compared(counted) - run.times + 1, counted.get(f"miss.{code}", 0) - run.times + 1)
-            usual = always(run.times, past, normal=code in _NORMAL, rare=self._rare)
-            return None if usual is None else self._raise(Alarm("same_refusal", language, run.times, usual, code))
-        if code == "similar" or (outcome == "miss" and REASONS[code].likeness):
+        if not _is_compared(outcome, code):
+            return None
+        if outcome == "hit" or code != run.refused:
             self.alarms.pop(f"same_refusal/{language}/{run.refused}", None)
             run.refused, run.times = ("", 0) if outcome == "hit" else (code, 1)
-        return None
+            return None
+        run.times += 1
+        if not _is_looked_at(run.times) or f"same_refusal/{language}/{code}" in self.alarms:
+            return None
+        counted = self._past(language)
+        past = Share(_compared(counted) - run.times + 1, counted.get(f"miss.{code}", 0) - run.times + 1)
+        usual = always(run.times, past, normal=code in _NORMAL, rare=self._rare)
+        return None if usual is None else self._raise(Alarm("same_refusal", language, run.times, usual, code))
 
     def _see_error(self, failed: bool) -> Alarm | None:
         block = self._block
         block.of += 1
         block.happened += failed
-        raised = None
-        if failed:
-            past = Share()
-            for language in {*self._earlier, *self._seen}:
-                counted = self._past(language)
-                past += Share(_looked(counted) + counted.get("error.failed", 0), counted.get("error.failed", 0))
-            past.of, past.happened = past.of - block.of + 1, past.happened - block.happened + 1
-            # A block is looked at up to as many times as it has lookups.
-            usual = errors_jumped(block, past, self._rare / _BLOCK)
-            if usual is not None:
-                raised = self._raise(Alarm("errors", "", block.of, usual))
+        raised = self._look_at_errors(block) if failed else None
         if block.of >= _BLOCK:
-            if "errors" in self.alarms and block.happened < FEW_ERRORS:
-                del self.alarms["errors"]
+            if block.happened < FEW_ERRORS:
+                self.alarms.pop("errors", None)
             self._block = Share()
         return raised
+
+    def _look_at_errors(self, block: Share) -> Alarm | None:
+        past = sum((_errors(self._past(language)) for language in {*self._earlier, *self._seen}), Share())
+        past.of, past.happened = past.of - block.of + 1, past.happened - block.happened + 1
+        # A block is looked at up to as many times as it has lookups.
+        usual = errors_jumped(block, past, self._rare / _BLOCK)
+        return None if usual is None else self._raise(Alarm("errors", "", block.of, usual))
 
     def _past(self, language: str) -> Counter[str]:
         return self._earlier.get(language, Counter()) + self._seen.get(language, Counter())
@@ -183,6 +174,15 @@ class Watch:
         fresh = alarm.code not in self.alarms
         self.alarms[alarm.code] = alarm
         return alarm if fresh else None
+
+
+def _is_compared(outcome: str, code: str) -> bool:
+    return code == "similar" or (outcome == "miss" and REASONS[code].likeness)
+
+
+def _is_looked_at(times: int) -> bool:
+    """Say whether a run of this length is looked at: every 16 lookups, and ever more rarely, since a look takes some 20 µs."""
+    return times >= _SHORTEST and times % (1 << max(4, times.bit_length() - 3)) == 0
 
 
 def _hits(counted: Counted) -> int:

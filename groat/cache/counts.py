@@ -100,11 +100,11 @@ class Counts:
             self._add(language, name)
             if (waited := lookup.get("waited")) is not None:
                 self._add(language, "waited.kept" if waited["kept"] else "waited.alone")
-            if raised is not None:
-                self._add(language, f"alarm.{raised.kind}")
+            for alarm in raised:
+                self._add(alarm.language, f"alarm.{alarm.kind}")
             in_force = [*self._watch.alarms]
-        if raised is not None:
-            self._tell(raised)
+        for alarm in raised:
+            self._tell(alarm)
         return in_force
 
     def offered(self, refusal: str, *, language: str) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -17,6 +17,8 @@ from groat.types import CachedAnswer, Lookup
 from nodes.check_cache import CheckCache
 from serve.application import Application, load_application
 from serve.cli.output import JsonOption, TenantOption, console, write_json
+from serve.health_cache import alarms, counted
+from serve.health_cache import lines as counted_lines
 
 cache_app = typer.Typer(help="Look into the answer cache.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -32,7 +34,7 @@ def stats_command(
     tenant: Annotated[str | None, typer.Option(help="This tenant only; all without it.")] = None,
     json_file: JsonOption = None,
 ) -> None:
-    """Show how many answers are kept, what a day's questions hit, and which rule is in force."""
+    """Show how many answers are kept, what a day's questions hit and why they missed, which rule is in force, and alarms."""
     chosen = datetime.datetime.now(datetime.UTC).date().isoformat() if day is None else day
     stats = asyncio.run(_stats(load_application(), chosen, tenant))
     if json_file is not None:
@@ -40,10 +42,13 @@ def stats_command(
         return
     out = console()
     for name, value in stats.items():
-        out.print(f"{name.replace('_', ' ')}: {value}", markup=False)
+        if name not in ("counts", "alarms"):
+            out.print(f"{name.replace('_', ' ')}: {value}", markup=False)
+    for line in [*counted_lines(stats["counts"]), *(f"ALARM: {one['says']}" for one in stats["alarms"])]:
+        out.print(line, markup=False)
 
 
-async def _stats(app: Application, day: str, tenant: str | None) -> dict[str, object]:
+async def _stats(app: Application, day: str, tenant: str | None) -> dict[str, Any]:
     services = app.services
     report = await services.books.ledger.day(day, tenant=tenant)
     questions = report.questions.questions
@@ -61,6 +66,9 @@ async def _stats(app: Application, day: str, tenant: str | None) -> dict[str, ob
         "rule": rule.version or "none: only equal questions hit",
         "max_wrong": app.settings.max_wrong,
         "proven": rule.proven(),
+        # Of all tenants: no count names one.
+        "counts": await counted(services.answers.counts, day),
+        "alarms": [{"code": alarm.code, "says": alarm.sentence()} for alarm in await alarms(services.answers.counts)],
     }
 
 
