@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 import pytest
-from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -85,7 +85,7 @@ async def test_a_hit_by_likeness_is_in_a_span_with_candidate_score_and_evidence(
 
 
 async def test_a_follow_up_and_what_was_left_out_are_in_the_span(world: World, exported: InMemorySpanExporter) -> None:
-    earlier = [HumanMessage("When does a refund arrive?"), AIMessage("Soon.")]
+    earlier: list[AnyMessage] = [HumanMessage("When does a refund arrive?"), AIMessage("Soon.")]
     for text in ("And the link?", QUESTION):
         await world.graph().ainvoke({"messages": [*earlier, HumanMessage(text)]}, context=Context(tenant="acme"))
     first, second = (said(span) for span in exported.get_finished_spans())

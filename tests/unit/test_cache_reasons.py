@@ -15,19 +15,13 @@ NO_REASONS = {"hit", "miss", "off", "error", "semantic", "never", "score", "simi
 
 
 def _words(node: ast.AST) -> set[str]:
-    """Return the words that code writes, without those that name a field or describe something."""
-    found = set()
+    """Return the words that code writes, without keys and descriptions."""
+    found: set[str] = set()
     for one in ast.walk(node):
         keys = one.keys if isinstance(one, ast.Dict) else [one.slice] if isinstance(one, ast.Subscript) else []
-        found -= {id(key) for key in keys}
         for child in ast.iter_child_nodes(one):
-            described = isinstance(one, ast.Expr) or child in keys
-            if (
-                isinstance(child, ast.Constant)
-                and isinstance(child.value, str)
-                and not described
-                and child.value.isidentifier()
-            ):
+            counts = not isinstance(one, ast.Expr) and child not in keys
+            if counts and isinstance(child, ast.Constant) and isinstance(child.value, str) and child.value.isidentifier():
                 found.add(child.value)
     return found
 

@@ -68,7 +68,7 @@ async def redis_facts(url: str) -> RedisFacts:
     try:
         redis = link.client()
         pings = [await _ping_ms(redis) for _ in range(_PINGS)]
-        told = cast("dict[str, Any]", await redis.info())
+        told = await redis.info()
     except (RedisError, OSError) as error:
         raise StorageError(
             f"{link.name} does not say what it is ({type(error).__name__}); start it, or allow its user INFO and PING"
