@@ -197,18 +197,25 @@ class _Pending:
         if self._place is None:
             return
         with self._flushing:
-            with self._lock:
-                # Who asks for a batch that was sent and not acknowledged asks for the very same one.
-                if self._batch is None and self._counts:
-                    self._batch, self._counts = (uuid.uuid4().hex, self._counts), Counter()
-            if self._batch is None:
-                return
-            try:
-                self._place.add(*self._batch)
-            except StorageError as error:
-                self.last_failure = str(error)
-            else:
-                self._batch, self.last_failure = None, None
+            # After a failure there is a batch that waits, and what was counted since.
+            while self._send(self._place):
+                pass
+
+    def _send(self, place: CountsPlace) -> bool:
+        """Add one batch; return whether it was added and more may follow."""
+        with self._lock:
+            # A batch that was sent and not acknowledged is sent again as it was.
+            if self._batch is None and self._counts:
+                self._batch, self._counts = (uuid.uuid4().hex, self._counts), Counter()
+        if self._batch is None:
+            return False
+        try:
+            place.add(*self._batch)
+        except StorageError as error:
+            self.last_failure = str(error)
+            return False
+        self._batch, self.last_failure = None, None
+        return True
 
     def _keep_flushing(self) -> None:
         self._learn()
