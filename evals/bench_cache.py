@@ -254,6 +254,7 @@ _EQUAL, _NEVER = 50.0, -50.0
 """Scores of an equal question, and of one that the policy keeps out: above and below all log odds."""
 _IDENTITY: Identity = {
     "tenant": "bench", "answer_language": "en", "prompt_version": "", "model_policy": "", "conversation": "",
+    "system_prompt": "", "tools": "", "knowledge": "",
 }  # fmt: skip
 
 

@@ -81,6 +81,9 @@ def identity(question: Question) -> Identity:
         "tenant": "default",
         "answer_language": question["lang"],
         "prompt_version": "",
+        "system_prompt": "",
+        "tools": "",
+        "knowledge": "",
         "model_policy": "",
         "conversation": conversation_key(question["history"]),
     }

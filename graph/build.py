@@ -31,7 +31,7 @@ def build_graph(s: Services, *, checkpointer: BaseCheckpointSaver[str] | None = 
     )
     check_cache = CheckCache(
         answers=s.answers, flights=s.flights, knowledge=s.knowledge, embedder=s.embedder, answerer=s.answerer, books=s.books,
-        tenants=s.tenants, audits=s.audits,
+        tenants=s.tenants, audits=s.audits, scope=s.scope,
     )  # fmt: skip
     g.add_node("check_cache", check_cache)
     add = partial(add_box, g, s.flights)

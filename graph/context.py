@@ -55,6 +55,14 @@ class Context:
         Field(description="JSON Schema (2020-12) that the answer must fit; empty for prose."),
     ] = None
 
+    tools: Annotated[
+        list[dict[str, Any]] | None,
+        Field(
+            description="Tools that your application offers with the question. groat calls none; an answer that was given with "
+            "them serves only questions with the same ones."
+        ),
+    ] = None
+
     def __post_init__(self) -> None:
         """Refuse values that mean nothing, whoever sent them."""
         if not isinstance(self.tenant, str) or not self.tenant.strip():
@@ -72,6 +80,8 @@ class Context:
             raise BadInput(f"deadline_s {self.deadline_s!r} is not a number of seconds above 0 and up to 3600")
         if self.stream not in ("hold", "live"):
             raise BadInput(f"the knob stream {self.stream!r} is not known; it is hold or live")
+        if self.tools is not None and not (isinstance(self.tools, list) and all(isinstance(tool, dict) for tool in self.tools)):
+            raise BadInput("the knob tools is no list of JSON objects; give the definitions of the tools, or leave it out")
         if self.response_schema is not None:
             check_schema(self.response_schema)
 

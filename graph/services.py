@@ -13,6 +13,8 @@ from graph.settings import IN_MEMORY, Settings
 from groat.answering import Adviser, Answerer
 from groat.cache import AnswerCache, AnswerStore, MemoryStore, RedisStore, SqliteStore
 from groat.cache.audit import Audits
+from groat.cache.counts import Counts
+from groat.cache.counts_places import RedisCounts, SqliteCounts
 from groat.cache.flight import Flights
 from groat.cache.flight_redis import RedisLeases
 from groat.cache.opening import OWN, open_rule
@@ -55,6 +57,11 @@ class Services:
     audits: Audits | None = None
     """Looks again at what the cache decided; None for nobody."""
 
+    @property
+    def scope(self) -> str:
+        """What decides which passages are found, beyond the documents: part of what a kept answer is kept under."""
+        return f"k={self.retrieve_k}; tokens={self.context_tokens}; vectors={self.embedder.name}"
+
 
 def open_services(settings: Settings, *, embeddings: Embedder | None = None) -> Services:
     """Return the engines for these settings.
@@ -89,7 +96,7 @@ def open_services(settings: Settings, *, embeddings: Embedder | None = None) -> 
     )
     store = _answer_store(settings)
     services = Services(
-        answers=AnswerCache(store, rule, policy=CachePolicy.load(settings.cache_policy)),
+        answers=AnswerCache(store, rule, policy=CachePolicy.load(settings.cache_policy), counts=_counts(settings)),
         flights=Flights(
             RedisLeases(url) if (url := settings.redis_url.get_secret_value()) else None, wait_s=settings.share_wait_s
         ),
@@ -118,6 +125,12 @@ def _answer_store(settings: Settings) -> AnswerStore:
             return MemoryStore()
         case url:
             return RedisStore(url)
+
+
+def _counts(settings: Settings) -> Counts:
+    """Return what counts for all who share the answers."""
+    url = settings.cache_url.get_secret_value()
+    return Counts(RedisCounts(url) if url not in ("", IN_MEMORY) else SqliteCounts(settings.data_dir / "cache-counts.sqlite"))
 
 
 def _budgets(settings: Settings, ledger: Ledger) -> Budgets:

@@ -6,7 +6,8 @@ from typing import Literal
 from langchain_core.messages import AnyMessage
 
 from groat.errors import BadInput
-from groat.text import clean_question, detect_language
+from groat.follow_up import leans_on_earlier
+from groat.text import MAX_QUESTION_CHARS, clean_question, detect_language
 from groat.types import Asked, Language, Turn
 
 MAX_TURNS = 6
@@ -25,7 +26,8 @@ def read_question(
 
     The newest message counts when a person wrote it; otherwise ``question`` is new and the messages are the conversation
     so far. A turn whose calls all failed leaves its question as the newest message: a new ``question`` goes before it.
-    A follow-up is searched for together with the question before it, since alone it may mean anything.
+    A follow-up is searched for together with the question before it, since alone it may mean anything. System messages are
+    what the application tells the models (``Asked.instructions``): all of them, each once, wherever they stand.
 
     Args:
         question: bare question, None or left over from the turn before when the caller sent messages.
@@ -35,8 +37,11 @@ def read_question(
         language: language of the answer; "auto" takes that of the question.
 
     Raises:
-        BadInput: no question, a question and a different newest message, or a question that cannot be asked.
+        BadInput: no question, a question and a different newest message, a question that cannot be asked, or instructions
+            longer than a question may be.
     """
+    told = _instructions(messages)
+    messages = [message for message in messages if not is_instruction(message)]
     fresh = question if question is not None and question != previous else None
     newest = messages[-1].text.strip() if messages and messages[-1].type == "human" else None
     if newest is not None and (fresh is None or newest != previous):
@@ -50,7 +55,7 @@ def read_question(
     text = clean_question(text)
     history = _turns(earlier)
     asked_language = detect_language(text, default=_language_before(history))
-    return {
+    asked: Asked = {
         "text": text,
         "language": asked_language,
         "answer_language": asked_language if language == "auto" else language,
@@ -58,6 +63,38 @@ def read_question(
         "history": history,
         "tenant": tenant,
     }
+    return {**asked, "instructions": told} if told else asked
+
+
+def without_context(asked: Asked) -> Asked:
+    """Return the question as one that was asked alone, when it means the same alone; else as it is, with why not.
+
+    What is left out is not sent to the models either: an answer that is shared with all who ask must not stand on what one of
+    them said before.
+    """
+    if not asked["history"]:
+        return asked
+    why = leans_on_earlier(asked["text"], asked["history"])
+    if why:
+        return {**asked, "follow_up": why}
+    return {**asked, "history": [], "search_text": asked["text"], "turns_left_out": len(asked["history"])}
+
+
+def is_instruction(message: AnyMessage) -> bool:
+    """Say whether a message is the application's word to the models, and no turn of the conversation."""
+    return message.type == "system" or getattr(message, "role", None) in {"system", "developer"}
+
+
+def _instructions(messages: Sequence[AnyMessage]) -> str:
+    # On a thread an application may send the same message with every turn.
+    said = dict.fromkeys(message.text.strip() for message in messages if is_instruction(message))
+    told = "\n\n".join(text for text in said if text)
+    if len(told) > MAX_QUESTION_CHARS:
+        raise BadInput(
+            f"the system messages have {len(told):,} characters and at most {MAX_QUESTION_CHARS:,} can be sent; "
+            "put long material into a document and ingest it"
+        )
+    return told
 
 
 def _turns(messages: Sequence[AnyMessage]) -> list[Turn]:

@@ -9,6 +9,10 @@ from typing import Literal, NotRequired
 # typing.TypedDict makes LangGraph's server return null schemas on Python < 3.12.
 from typing_extensions import TypedDict
 
+from groat.questions import Asked as Asked
+from groat.questions import Identity as Identity
+from groat.questions import Language as Language
+from groat.questions import Turn as Turn
 from groat.verdicts import BOUNDS as BOUNDS
 from groat.verdicts import Acceptance as Acceptance
 from groat.verdicts import Bounds as Bounds
@@ -16,9 +20,6 @@ from groat.verdicts import Check as Check
 from groat.verdicts import Opinion as Opinion
 from groat.verdicts import Step as Step
 from groat.verdicts import Verdict as Verdict
-
-Language = Literal["zh", "en"]
-"""A language that groat answers in."""
 
 Tier = Literal["cheap", "expensive"]
 """Which of the two models answers."""
@@ -31,42 +32,6 @@ QuestionKind = Literal["small_talk", "translation", "knowledge"]
 
 Purpose = Literal["answer", "second_opinion", "judge", "audit"]
 """What a call of a chat model was for: the answer itself, evidence about one, or a look at an answer of the cache."""
-
-
-class Turn(TypedDict):
-    """One earlier message of the conversation, oldest first."""
-
-    role: Literal["user", "assistant"]
-    content: str
-
-
-class Asked(TypedDict):
-    """The question as the engines see it."""
-
-    text: str
-    """What the user asked, unchanged."""
-    language: Language
-    """The language of the question."""
-    answer_language: Language
-    """The language the answer must be in."""
-    search_text: str
-    """What is embedded and searched: the question, for a follow-up with the question before it."""
-    history: list[Turn]
-    """Earlier turns, oldest first. Empty for a question that stands alone."""
-    tenant: str
-    """Whose documents and answers may be used. Never empty."""
-
-
-class Identity(TypedDict):
-    """Everything that must be equal, exactly, before one answer may serve two questions."""
-
-    tenant: str
-    answer_language: Language
-    prompt_version: str
-    model_policy: str
-    """Which models may have answered, and under which tier override and quality promise."""
-    conversation: str
-    """Hash of the earlier turns; empty for a question that stands alone."""
 
 
 class DocumentVersion(TypedDict):
@@ -168,11 +133,8 @@ class Lookup(TypedDict):
     tier: Literal["exact", "semantic"] | None
     """How a hit was found; None without a hit."""
     reason: str
-    """Short reason code. Hit: "exact", "normalised" (equal but for politeness or the
-    kind of Chinese characters), "alias" (a wording that was verified before), "similar".
-    Miss: "below_threshold", "differs", "stale", "empty", "follow_up",
-    "templated", "no_calibration" (no rule fits the vectors), "not_proven" (no score keeps the
-    promise). Off: "personal", "time_bound", "pasted", "off". Error: the sentence of the failure."""
+    """Short reason code, as ``groat.cache.reasons`` lists them, or the name of a category of one's own policy. Of an error the
+    sentence of the failure."""
     candidate: CacheCandidate | None
     threshold: float | None
     """Similarity that a semantic hit needs; None when no semantic search was made."""
@@ -180,6 +142,9 @@ class Lookup(TypedDict):
     """Version of the rule in force: the verifier's, or the calibration's."""
     waited: NotRequired[Waited]
     """Not there when nobody else was answering it."""
+    alarms: NotRequired[list[str]]
+    """Codes of what is not as it was with the cache, such as "no_semantic_hits/zh" (``groat.cache.alarm``); not there for
+    nothing."""
 
 
 class CachedAnswer(TypedDict):

@@ -56,6 +56,11 @@ class Knobs(Protocol):
         ...
 
     @property
+    def tools(self) -> list[dict[str, Any]] | None:
+        """Definitions of the tools that the caller's application offers with the question; None for none."""
+        ...
+
+    @property
     def response_schema(self) -> dict[str, Any] | None:
         """JSON Schema that the answer must fit; None for prose."""
         ...

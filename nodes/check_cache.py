@@ -13,17 +13,18 @@ from langgraph.runtime import Runtime
 from langgraph.types import Overwrite
 from typing_extensions import TypedDict
 
-from groat.answering import PROMPT_VERSION, Answerer
+from groat.answering import PROMPT_VERSION, Answerer, system_messages
 from groat.cache import AnswerCache, conversation_key
 from groat.cache.audit import Audits, Hit
 from groat.cache.flight import Boarding, Flights, Flying
-from groat.cache.identity import exact_text, identity_key
-from groat.conversation import read_question
+from groat.cache.identity import exact_text, identity_key, system_key, tools_key
+from groat.conversation import is_instruction, read_question, without_context
 from groat.costs import Books, Settled, total_text
 from groat.embedding import Embedder, Vector
 from groat.errors import UnknownTenant
 from groat.knowledge import Knowledge
 from groat.tracing import names
+from groat.tracing.spans import box_span, describe_lookup
 from groat.types import Asked, CachedAnswer, Charge, Identity, Lookup, Source, Waited
 from nodes import Knobs
 
@@ -74,6 +75,8 @@ class CheckCache:
     books: Books
     tenants: frozenset[str]
     """Tenants that are known without documents of their own."""
+    scope: str
+    """What decides which passages are found, beyond the documents."""
     audits: Audits | None = None
     """Looks again at some hits, when nobody waits for it; None for nobody."""
 
@@ -89,10 +92,15 @@ class CheckCache:
             tenant=knobs.tenant,
             language=knobs.language,
         )
+        if knobs.use_cache:
+            asked = without_context(asked)
         await self._know(knobs.tenant)
         run = uuid.uuid4().hex
         try:
-            return await self._begin(asked, run, asked_at, messages, runtime)
+            with box_span("check_cache") as span:
+                begun = await self._begin(asked, run, asked_at, messages, runtime)
+                describe_lookup(span, begun["lookup"], asked)
+                return begun
         except BaseException:
             # Whoever waits for this question must not wait for one that failed or was given up.
             await asyncio.shield(self.flights.land(run, kept=None))
@@ -107,6 +115,8 @@ class CheckCache:
         lookup, kept = _OFF, None
         if knobs.use_cache:
             lookup, kept = await self._lookup(identity, asked, run, charges)
+        if alarms := self.answers.counts.looked_up(lookup, language=asked["language"]):
+            lookup = {**lookup, "alarms": alarms}
         failed = await self.books.record(charges, run=run, tenant=knobs.tenant) if charges else None
         runtime.stream_writer({names.EVENT: names.CACHE_DECIDED, **lookup, "ledger_failed": failed})
         begun: Update = {
@@ -117,7 +127,8 @@ class CheckCache:
             "identity": identity,
             "lookup": lookup,
         }
-        spoken = not messages or messages[-1].type != "human" or messages[-1].text.strip() != asked["text"]
+        last = next((message for message in reversed(messages) if not is_instruction(message)), None)
+        spoken = last is None or last.type != "human" or last.text.strip() != asked["text"]
         said: list[AnyMessage] = [HumanMessage(asked["text"])] if spoken else []
         if kept is None:
             return {**_cleared(charges), **begun, "messages": said}
@@ -200,7 +211,10 @@ class CheckCache:
             "tenant": asked["tenant"],
             "answer_language": asked["answer_language"],
             "prompt_version": _form(knobs.response_schema),
+            "system_prompt": system_key([message.text for message in system_messages(asked, knobs.response_schema)]),
             "model_policy": f"{self.answerer.policy}; tier={knobs.tier}; loss={knobs.max_quality_loss:g}",
+            "tools": tools_key(knobs.tools),
+            "knowledge": self.scope,
             "conversation": conversation_key(asked["history"]),
         }
 

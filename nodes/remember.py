@@ -56,8 +56,11 @@ class Remember:
 
     async def __call__(self, state: Needs, runtime: Runtime[Knobs]) -> Update:
         """Offer the answer to the cache, which may refuse it."""
-        kept, answer = False, offered(state) if runtime.context.use_cache else None
-        if answer is not None:
+        refusal = _refusal(state) if runtime.context.use_cache else "off"
+        kept, answer = False, None if refusal else offered(state)
+        if answer is None:
+            self.answers.counts.offered(refusal, language=state["asked"]["language"])
+        else:
             kept = await self.answers.remember(state["identity"], state["asked"], answer, embed=self.embedder.query)
         await self.flights.land(state["run"], kept=kept)
         candidate = state["lookup"]["candidate"]
@@ -69,14 +72,14 @@ class Remember:
                     passages=passages,
                 )
             )  # fmt: skip
-        runtime.stream_writer({names.EVENT: names.REMEMBERED if kept else names.NOT_REMEMBERED})
+        told = {names.EVENT: names.REMEMBERED} if kept else {names.EVENT: names.NOT_REMEMBERED, "reason": refusal}
+        runtime.stream_writer(told)
         return {"path": ["remember"]}
 
 
 def offered(state: Answered) -> NewAnswer | None:
     """Return what may be kept of an answered question; None when it may not."""
-    degraded = state["route"].get("budget_bound") or any(verdict["step"] == "degrade" for verdict in state["verdicts"])
-    if degraded or _refusal(state):
+    if _refusal(state):
         return None
     shortened = state["shortened"]
     return {
@@ -90,6 +93,8 @@ def offered(state: Answered) -> NewAnswer | None:
 
 def _refusal(state: Answered) -> str:
     """Return why the answer may not be kept, "" when it may."""
+    if state["route"].get("budget_bound") or any(verdict["step"] == "degrade" for verdict in state["verdicts"]):
+        return "degraded"
     verdict = state["verdicts"][-1]
     failed = {check["name"] for check in verdict["checks"] if not check["passed"]}
     return admission(

@@ -19,6 +19,7 @@ from groat.errors import GroatError
 from groat.redis_link import place
 from groat.types import Asked, Tier
 from serve.application import Application
+from serve.health_cache import cache_redis, cache_work
 
 
 class Part(TypedDict):
@@ -36,6 +37,8 @@ async def examine(app: Application) -> list[Part]:
         ("data folder", lambda: _folder(app.settings.data_dir)),
         ("knowledge", lambda: _knowledge(app)),
         ("cache", lambda: _cache(app)),
+        *([] if _cache_url(app.settings) in ("", IN_MEMORY) else [("cache in Redis", lambda: _cache_redis(app))]),
+        ("cache at work", lambda: _cache_work(app)),
         ("ledger", lambda: _ledger(app)),
         ("embeddings", lambda: _embeddings(app)),
         ("router", lambda: _router(app)),
@@ -91,8 +94,22 @@ async def _cache(app: Application) -> Part:
     return {"part": "cache", "state": "ok", "says": f"{says}, rule {app.services.answers.rule.version}"}
 
 
+async def _cache_redis(app: Application) -> Part:
+    right, says = await cache_redis(app.settings)
+    return {"part": "cache in Redis", "state": "ok" if right else "note", "says": says}
+
+
+async def _cache_work(app: Application) -> Part:
+    as_it_was, says = await cache_work(app.services.answers.counts)
+    return {"part": "cache at work", "state": "ok" if as_it_was else "note", "says": says}
+
+
+def _cache_url(settings: Settings) -> str:
+    return settings.cache_url.get_secret_value()
+
+
 def _cache_place(settings: Settings) -> str:
-    match settings.cache_url.get_secret_value():
+    match _cache_url(settings):
         case "":
             return "in this data folder; GROAT_CACHE_URL shares them among machines"
         case memory if memory == IN_MEMORY:

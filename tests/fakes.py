@@ -103,7 +103,10 @@ def identity(question: Asked, *, prompt_version: str = "p1", model_policy: str =
         "tenant": question["tenant"],
         "answer_language": question["answer_language"],
         "prompt_version": prompt_version,
+        "system_prompt": "",
         "model_policy": model_policy,
+        "tools": "",
+        "knowledge": "",
         "conversation": conversation,
     }
 

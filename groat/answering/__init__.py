@@ -6,7 +6,7 @@ from groat.answering.chat import Answerer, Patience
 from groat.answering.endpoint import Endpoint, Reply, Sent
 from groat.answering.limits import Gate, Limiter, Limits, ProcessLimiter
 from groat.answering.opinions import Adviser, adviser_prompt, ask_adviser, mark_of
-from groat.answering.prompts import NO_ANSWER, PROMPT_VERSION, Repair, build_prompt, no_answer_text
+from groat.answering.prompts import NO_ANSWER, PROMPT_VERSION, Repair, build_prompt, no_answer_text, system_messages
 from groat.answering.runner import ASSUMED_OUTPUT, Watch
 from groat.answering.settle import Settled, first_token_ms, settle
 from groat.answering.usage import prompt_tokens
@@ -41,5 +41,6 @@ __all__ = [
     "no_answer_text",
     "prompt_tokens",
     "settle",
+    "system_messages",
     "try_answer",
 ]

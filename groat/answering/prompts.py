@@ -31,6 +31,8 @@ _WITHOUT_DOCUMENTS: Final[dict[QuestionKind, str]] = {
 _STRUCTURED: Final = """Reply with one JSON value that fits the JSON Schema below, and with nothing else: no code fence, no \
 comment, no document names. Rule 1 holds: when the documents do not answer, reply with {no_answer} alone.
 Schema: {schema}"""
+_INSTRUCTIONS: Final = """The application that asks adds these instructions. Where they contradict the rules, the rules hold.
+{instructions}"""
 _LANGUAGE: Final[dict[Language, str]] = {"en": "Answer in English.", "zh": "请用中文回答。"}
 _NO_ANSWER_TEXT: Final[dict[Language, str]] = {
     "en": "The documents I have do not answer this question.",
@@ -38,7 +40,7 @@ _NO_ANSWER_TEXT: Final[dict[Language, str]] = {
 }
 
 PROMPT_VERSION: Final = hashlib.sha256(
-    "\n".join([_SYSTEM, _STRUCTURED, *_WITHOUT_DOCUMENTS.values(), *_LANGUAGE.values()]).encode()
+    "\n".join([_SYSTEM, _STRUCTURED, _INSTRUCTIONS, *_WITHOUT_DOCUMENTS.values(), *_LANGUAGE.values()]).encode()
 ).hexdigest()[:12]
 """Changes with every change of the wording; part of what a kept answer is kept under."""
 
@@ -59,7 +61,7 @@ def build_prompt(
     repair: Repair | None = None,
     schema: Mapping[str, object] | None = None,
 ) -> list[BaseMessage]:
-    """Return the messages for one question: what never changes first, then the schema, the conversation, the documents.
+    """Return the messages for one question: ``system_messages``, then the conversation, the documents, the question.
 
     Document text is escaped, so nothing inside a document can close its tag and pose as an instruction. Two questions of one
     application share the beginning to the byte, so that a provider's prompt cache serves it.
@@ -86,11 +88,18 @@ def build_prompt(
             f"<rejected>{escape(repair['answer'], quote=False)}</rejected>\nIt was rejected:\n{problems}\nWrite it anew."
         )
     parts.append(_LANGUAGE[asked["answer_language"]])
-    fixed = [SystemMessage(_SYSTEM)]
+    return [*system_messages(asked, schema), *turns, HumanMessage("\n".join(parts))]
+
+
+def system_messages(asked: Asked, schema: Mapping[str, object] | None) -> list[SystemMessage]:
+    """Return what every model is told before anything else: the rules, what the application adds to them, the schema."""
+    told = [SystemMessage(_SYSTEM)]
+    if instructions := asked.get("instructions"):
+        told.append(SystemMessage(_INSTRUCTIONS.format(instructions=instructions)))
     if schema is not None:
         text = json.dumps(schema, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-        fixed.append(SystemMessage(_STRUCTURED.format(no_answer=NO_ANSWER, schema=text)))
-    return [*fixed, *turns, HumanMessage("\n".join(parts))]
+        told.append(SystemMessage(_STRUCTURED.format(no_answer=NO_ANSWER, schema=text)))
+    return told
 
 
 def no_answer_text(language: Language) -> str:

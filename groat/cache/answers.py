@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 
 from groat.cache.accept import AcceptRule, Judged, Kept
 from groat.cache.calibration import Calibration
+from groat.cache.counts import Counts
 from groat.cache.entry import Entry, NewAnswer, new_entry
 from groat.cache.identity import exact_text, identity_key
 from groat.cache.paraphrases import without_refused
@@ -42,6 +43,8 @@ class AnswerCache:
         policy: what may be kept, for how long, and matched how; the shipped one without it.
         max_entries: largest number of entries, over all tenants; the ones used longest ago go first.
         clock: seconds since the epoch.
+        counts: what the cache did, in numbers; those of this process alone without it. Who asks counts what came of it
+            (``Counts.looked_up``), since one question may take several lookups.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class AnswerCache:
         policy: CachePolicy | None = None,
         max_entries: int = 100_000,
         clock: Callable[[], float] = time.time,
+        counts: Counts | None = None,
     ) -> None:
         """Keep the arguments; nothing is opened."""
         self._store = store
@@ -59,6 +63,8 @@ class AnswerCache:
         self._policy = policy or CachePolicy.load(None)
         self._max_entries = max_entries
         self._clock = clock
+        self.counts = counts or Counts(clock=clock)
+        """What the cache did, in numbers."""
         self.last_failure: str | None = None
         """What the newest failure was, for a health page; None since the last lookup or remembering that worked."""
 
@@ -118,6 +124,7 @@ class AnswerCache:
         ttl_s = min((life for life in (ttl_s, ruling.ttl_s) if life is not None), default=None)
         empty = not answer["answer"].strip() or (ttl_s is not None and ttl_s <= 0) or self._max_entries < 1
         if empty or ruling.cache == "never":
+            self.counts.offered(ruling.reason if ruling.cache == "never" else "no_life", language=asked["language"])
             return False
         try:
             vector = await embed(asked["search_text"]) if self._threshold(asked, ruling)[0] is not None else None
@@ -126,8 +133,10 @@ class AnswerCache:
             await self._store.put(entry, max_entries=self._max_entries)
         except GroatError as error:
             self.last_failure = str(error)
+            self.counts.offered("failed", language=asked["language"])
             return False
         self.last_failure = None
+        self.counts.kept(self._store.removals, language=asked["language"])
         return True
 
     async def same_as(self, asked: Asked, vector: Vector, others: Sequence[InFlight]) -> str | None:
@@ -225,7 +234,7 @@ class AnswerCache:
         current = await current_versions(list(kept))
         if {document: current.get(document) for document in kept} == kept:
             return True
-        await self._store.delete([entry.entry_id])
+        self.counts.removed("stale", await self._store.delete([entry.entry_id]))
         return False
 
     def _threshold(self, asked: Asked, ruling: Ruling) -> tuple[float | None, str]:

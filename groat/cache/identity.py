@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 import regex
 
@@ -15,9 +16,13 @@ _MEANINGFUL_EDGE = regex.compile(
 )
 
 
+_LATER: Final = frozenset({"system_prompt", "tools", "knowledge"})
+"""Fields that identities have not always had: while one is empty, what was kept before is still found."""
+
+
 def identity_key(identity: Identity) -> str:
     """Return the SHA-256, in hex, of the identity as canonical JSON: equal for equal identities, whatever their key order."""
-    return _digest(dict(identity))
+    return _digest({name: value for name, value in identity.items() if value or name not in _LATER})
 
 
 def conversation_key(history: Sequence[Turn]) -> str:
@@ -25,6 +30,16 @@ def conversation_key(history: Sequence[Turn]) -> str:
     if not history:
         return ""
     return _digest([[turn["role"], turn["content"]] for turn in history])
+
+
+def system_key(texts: Sequence[str]) -> str:
+    """Return the SHA-256, in hex, of the system messages in the order in which they are sent; "" for none."""
+    return _digest(list(texts)) if texts else ""
+
+
+def tools_key(tools: Sequence[Mapping[str, object]] | None) -> str:
+    """Return the SHA-256, in hex, of definitions of tools, as JSON values, in their order; "" for none."""
+    return _digest(list(tools)) if tools else ""
 
 
 def exact_text(question: str) -> str:

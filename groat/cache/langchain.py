@@ -167,10 +167,15 @@ class GroatCache(BaseCache):
 
     async def _find(self, prompt: str, llm_string: str, tenant: str) -> list[Generation] | None:
         reading = self._read(prompt, llm_string, tenant)
-        for request in reading.requests if reading else ():
+        if reading is None:
+            return None
+        for request in reading.requests:
             lookup, kept = await self._answers.lookup(
                 request.identity, request.asked, embed=self._embedder.query, current_versions=_no_documents
             )
+            # One prompt is one question, however often it is looked up.
+            if lookup["outcome"] != "miss" or request is reading.requests[-1]:
+                self._answers.counts.looked_up(lookup, language=request.asked["language"])
             if kept is not None:
                 return load_generations(kept, lookup)
             if lookup["outcome"] == "error":

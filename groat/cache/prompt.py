@@ -136,8 +136,11 @@ def _request(asked: Asked, form: str, llm_string: str) -> Request:
     identity: Identity = {
         "tenant": asked["tenant"],
         "answer_language": asked["answer_language"],
-        "prompt_version": form,
-        "model_policy": llm_string,
+        "prompt_version": form,  # every system message is in it
+        "system_prompt": "",
+        "model_policy": llm_string,  # the tools are in it
+        "tools": "",
+        "knowledge": "",
         "conversation": conversation_key(asked["history"]),
     }
     return Request(identity, asked)

@@ -3,7 +3,7 @@
 import asyncio
 import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -18,6 +18,8 @@ from nodes.check_cache import CheckCache
 from serve.application import Application, load_application
 from serve.cli.cache_audits import audit_stats, bound_lines, explained_bound
 from serve.cli.output import JsonOption, TenantOption, console, write_json
+from serve.health_cache import alarms, counted
+from serve.health_cache import lines as counted_lines
 
 cache_app = typer.Typer(help="Look into the answer cache.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -33,7 +35,7 @@ def stats_command(
     tenant: Annotated[str | None, typer.Option(help="This tenant only; all without it.")] = None,
     json_file: JsonOption = None,
 ) -> None:
-    """Show how many answers are kept, what a day's questions hit, and which rule is in force."""
+    """Show how many answers are kept, what a day's questions hit and why they missed, which rule is in force, and alarms."""
     chosen = datetime.datetime.now(datetime.UTC).date().isoformat() if day is None else day
     stats = asyncio.run(_stats(load_application(), chosen, tenant))
     if json_file is not None:
@@ -43,15 +45,19 @@ def stats_command(
     for line in bound_lines(stats.pop("bounds", {})):
         out.print(line, markup=False)
     for name, value in stats.items():
+        if name in ("counts", "alarms"):
+            continue
         told = (
             ", ".join(f"{what.replace('_', ' ')} {count}" for what, count in value.items())
             if isinstance(value, dict)
             else value
         )
         out.print(f"{name.replace('_', ' ')}: {told}", markup=False)
+    for line in [*counted_lines(stats["counts"]), *(f"ALARM: {one['says']}" for one in stats["alarms"])]:
+        out.print(line, markup=False)
 
 
-async def _stats(app: Application, day: str, tenant: str | None) -> dict[str, object]:
+async def _stats(app: Application, day: str, tenant: str | None) -> dict[str, Any]:
     services = app.services
     report = await services.books.ledger.day(day, tenant=tenant)
     questions = report.questions.questions
@@ -71,6 +77,9 @@ async def _stats(app: Application, day: str, tenant: str | None) -> dict[str, ob
         "max_wrong": app.settings.max_wrong,
         "proven": rule.proven(),
         **audits,
+        # Of all tenants: no count names one.
+        "counts": await counted(services.answers.counts, day),
+        "alarms": [{"code": alarm.code, "says": alarm.sentence()} for alarm in await alarms(services.answers.counts)],
     }
 
 
@@ -109,7 +118,7 @@ async def _explained(app: Application, question: str, tenant: str) -> tuple[Look
     s = app.services
     box = CheckCache(
         answers=s.answers, flights=s.flights, knowledge=s.knowledge, embedder=s.embedder, answerer=s.answerer, books=s.books,
-        tenants=s.tenants,
+        tenants=s.tenants, scope=s.scope,
     )  # fmt: skip
     asked = read_question(question, [], previous=None, tenant=tenant, language="auto")
     identity = box.identity(asked, Context(tenant=tenant))

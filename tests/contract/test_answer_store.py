@@ -164,6 +164,17 @@ async def test_expired_entries_go_before_used_ones(store: AnswerStore) -> None:
     assert sorted(await ids_near(store, unit(1, 0, 0), now=2.5)) == ["id-a", "id-c"]
 
 
+async def test_what_was_removed_to_make_place_is_told_once(store: AnswerStore) -> None:
+    await put(store, entry("a", created_at=1.0), entry("b", created_at=2.0, expires_at=3.0))
+    assert store.removals.take() == (0, 0)
+    await put(store, entry("c", created_at=4.0), max_entries=2)
+    await put(store, entry("d", created_at=5.0), entry("e", created_at=6.0), max_entries=2)
+    # Redis may have let go of the one that expired by itself.
+    expired, evicted = store.removals.take()
+    assert (expired <= 1, evicted) == (True, 2)
+    assert store.removals.take() == (0, 0)
+
+
 async def test_being_used_does_not_extend_life(store: AnswerStore) -> None:
     await put(store, entry("a", expires_at=150.0))
     await store.mark_used("id-a", now=149.0)

@@ -12,6 +12,9 @@ IDENTITY: Identity = {
     "tenant": "acme",
     "answer_language": "en",
     "prompt_version": "p1",
+    "system_prompt": "",
+    "tools": "",
+    "knowledge": "",
     "model_policy": "auto",
     "conversation": "",
 }

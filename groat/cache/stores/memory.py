@@ -8,6 +8,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from groat.cache.entry import MAX_ALIASES, REFUSED_CHARS, Alias, Entry, refusal_of
+from groat.cache.stores.protocol import Removals
 from groat.cache.stores.vectors import VectorIndex
 from groat.embedding import Vector
 
@@ -26,6 +27,8 @@ class MemoryStore:
         """Each with the key of its entry."""
         self._aliases_of: dict[int, list[int]] = {}
         self._indexes: dict[str, VectorIndex] = {}
+        self.removals = Removals()
+        """What was removed to make place."""
 
     async def exact(self, identity: str, exact_text: str, *, now: float) -> Entry | None:
         """Return the entry for this identity and text, None without one."""
@@ -142,9 +145,10 @@ class MemoryStore:
 
     def _evict(self, max_entries: int, now: float) -> None:
         if len(self._entries) > max_entries:
-            self._remove([key for key, entry in self._entries.items() if entry.is_expired(now)])
+            expired = [key for key, entry in self._entries.items() if entry.is_expired(now)]
+            self.removals.expired += self._remove(expired)
         surplus = max(0, len(self._entries) - max_entries)
-        self._remove(list(itertools.islice(self._entries, surplus)))
+        self.removals.evicted += self._remove(list(itertools.islice(self._entries, surplus)))
 
     def _remove(self, keys: Collection[int]) -> int:
         for key in keys:

@@ -1,10 +1,26 @@
 """What the cache asks of a place that keeps entries."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Protocol
 
 from groat.cache.entry import Alias, Entry
 from groat.embedding import Vector
+
+
+@dataclass
+class Removals:
+    """How many entries a store of this process removed to make place, and nobody has counted yet."""
+
+    expired: int = 0
+    evicted: int = 0
+
+    def take(self) -> tuple[int, int]:
+        """Return the two numbers and begin anew."""
+        taken = self.expired, self.evicted
+        self.expired -= taken[0]
+        self.evicted -= taken[1]
+        return taken
 
 
 class AnswerStore(Protocol):
@@ -17,11 +33,17 @@ class AnswerStore(Protocol):
     - ``exact`` and ``nearest`` return only entries of exactly the given identity, and never an expired one.
     - ``nearest`` compares only vectors of the named embedder; best first, ties in no stated order.
     - A deleted or forgotten entry is never returned again, whichever process removed it.
+    - What ``put`` removes to make place is added to ``removals``.
     - After ``put``, at most ``max_entries`` entries are kept; expired ones go first, then those used longest ago.
     - After ``add_alias``, ``exact`` and ``nearest`` find the entry by the other wording too, as ``Entry.worded`` says. An alias
       has the entry's documents, expiry and fate: whatever removes the entry removes its aliases. No ``put`` counts them.
     - There is one entry or alias for an identity and text: a later ``put`` or ``add_alias`` replaces the earlier one.
     """
+
+    @property
+    def removals(self) -> Removals:
+        """What was removed to make place."""
+        ...
 
     async def exact(self, identity: str, exact_text: str, *, now: float) -> Entry | None:
         """Return the entry for this identity and text, None without one."""

@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 
 from groat.cache.entry import MAX_ALIASES, REFUSED_CHARS, Alias, Entry, refusal_of
 from groat.cache.stores import redis_scripts as scripts
+from groat.cache.stores.protocol import Removals
 from groat.cache.stores.redis_calls import RedisCalls
 from groat.embedding import Vector
 from groat.errors import StorageError
@@ -56,6 +57,8 @@ class RedisStore:
     def __init__(self, url: str, *, patience_s: float = 0.016, rest_s: float = 2.0) -> None:
         """Open nothing yet."""
         self._calls = RedisCalls(url, patience_s=patience_s, rest_s=rest_s)
+        self.removals = Removals()
+        """What this process removed to make place; what Redis itself lets expire or evicts is in none of its numbers."""
         self.exact_only: str | None = None
         """Why ``nearest`` finds nothing; None as long as no call met a Redis without vector sets."""
 
@@ -99,7 +102,7 @@ class RedisStore:
         vector = b"" if entry.vector is None else _float32(entry.vector)
         group = "" if entry.vector is None else _group(entry.identity, entry.embedder, entry.vector)
         ident, sets = _digest(entry.entry_id), [_tenant(entry.tenant), *{_document(one["id"]) for one in entry.documents}]
-        alike, surplus = await self._run(
+        alike, surplus, *gone = await self._run(
             scripts.PUT,
             _slot(entry.identity, entry.exact_text),
             ident,
@@ -115,8 +118,10 @@ class RedisStore:
         )
         if group:
             self._notes_likeness(bool(alike))
+        self._count(*gone)
         while surplus:
-            surplus = await self._run(scripts.TRIM, repr(float(entry.created_at)), max_entries, _STEPS)
+            surplus, *gone = await self._run(scripts.TRIM, repr(float(entry.created_at)), max_entries, _STEPS)
+            self._count(*gone)
 
     async def mark_used(self, entry_id: str, *, now: float) -> None:
         """Note that an entry was served, for eviction only."""
@@ -211,6 +216,10 @@ class RedisStore:
             return cast("Awaitable[Any]", run)  # redis-py types both its clients in one
 
         return await self._calls.ask(send, patience_s=patience_s)
+
+    def _count(self, expired: int, evicted: int) -> None:
+        self.removals.expired += expired
+        self.removals.evicted += evicted
 
     def _notes_likeness(self, there: bool) -> bool:
         told = f"{self._calls.name} serves equal questions only, since this Redis has no vector sets; use Redis 8 or later"

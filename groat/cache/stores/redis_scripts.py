@@ -81,11 +81,11 @@ local function drop(slot, link, group_kept)
 end
 """
 
-# Makes place: returns how many entries are still too many after `most` steps. First what expired, then what Redis evicted
-# in part, found by samples, then what was used longest ago.
+# Makes place: returns how many entries are still too many after `most` steps, how many had expired and went, and how many
+# others. First what expired, then what Redis evicted in part, found by samples, then what was used longest ago.
 _TRIM = """
 local function trim(now, bound, most)
-  local left = most
+  local left, expired = most, 0
   local function drop_all(found)
     for _, slot in ipairs(found) do
       local link = linked(slot)
@@ -95,6 +95,7 @@ local function trim(now, bound, most)
   end
   local function surplus() return redis.call('HLEN', slots) - 1 - bound end
   drop_all(redis.call('ZRANGEBYSCORE', key('expiry'), '-inf', now, 'LIMIT', 0, left))
+  expired = most - left
   for _, slot in ipairs(redis.call('HRANDFIELD', slots, 5)) do
     local link = slot ~= 'generation' and linked(slot)
     if link and not (whole(slot, link) and redis.call('EXISTS', key('entry:' .. link[1])) == 1) then drop(slot, link) end
@@ -102,7 +103,7 @@ local function trim(now, bound, most)
   if left > 0 and surplus() > 0 then
     drop_all(redis.call('ZRANGE', key('used'), 0, math.min(left, surplus()) - 1))
   end
-  return math.max(0, surplus())
+  return math.max(0, surplus()), expired, most - left - expired
 end
 """
 
@@ -122,7 +123,7 @@ redis.call('HSET', slots, 'generation', generation)
 if version < {SCHEMA_VERSION} then redis.call('SET', KEYS[1] .. 'schema', {SCHEMA_VERSION}) end
 local old = linked(slot)
 if old then drop(slot, old, group) end
-local surplus = trim(ARGV[7], ARGV[10] - 1, tonumber(ARGV[11]))
+local surplus, expired, evicted = trim(ARGV[7], ARGV[10] - 1, tonumber(ARGV[11]))
 local entry = key('entry:' .. ARGV[2])
 redis.call('HSET', entry, 'slot', slot, 'body', ARGV[6], 'vector', ARGV[5], 'expires', ARGV[8])
 if ARGV[8] ~= '' then
@@ -133,15 +134,16 @@ redis.call('HSET', slots, slot, ARGV[3])
 redis.call('ZADD', key('used'), ARGV[7], slot)
 local link = cjson.decode(ARGV[3])
 for n = 3, #link do redis.call('SADD', key(link[n]), slot) end
-return {{alike, surplus}}
+return {{alike, surplus, expired, evicted}}
 """
-"""Returns {1, or 0 without vector sets; how many entries are too many yet}."""
+"""Returns {1, or 0 without vector sets; how many entries are too many yet; how many had expired and went; how many others}."""
 
 # 1 made at, 2 bound, 3 steps
 TRIM = f"""{_HEAD}{_TRIM}
-return generation and trim(ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])) or 0
+if not generation then return {{0, 0, 0}} end
+return {{trim(ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]))}}
 """
-"""Returns how many entries are too many yet."""
+"""Returns {how many entries are too many yet; how many had expired and went; how many others}."""
 
 # 1 entry, 2 slot, 3 alias, 4 group, 5 vector, 6 wording, 7 most aliases, 8 identity
 ADD_ALIAS = f"""{_HEAD}

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from groat.cache.entry import MAX_ALIASES, REFUSED_CHARS, Alias, Entry, refusal_of
+from groat.cache.stores.protocol import Removals
 from groat.cache.stores.schema import connect, damaged, storage_error
 from groat.cache.stores.vectors import VectorIndex
 from groat.embedding import Vector
@@ -46,6 +47,8 @@ class SqliteStore:
     def __init__(self, path: Path) -> None:
         """Open nothing yet."""
         self._path = path
+        self.removals = Removals()
+        """What was removed to make place."""
         # Another file may stand in this place one day: nothing known of the old one is true of it.
         self._file = SqliteFile(path, connect, lambda error: _explained(path, error), on_close=self._forget)
         self._indexes: dict[str, VectorIndex] = {}
@@ -76,7 +79,9 @@ class SqliteStore:
                 seq = db.execute(_INSERT, (*_row(entry), entry.created_at)).lastrowid
                 documents = {document["id"] for document in entry.documents}
                 db.executemany("INSERT INTO stands_on VALUES (?, ?)", [(document, seq) for document in documents])
-                _evict(db, max_entries, entry.created_at)
+                expired, evicted = _evict(db, max_entries, entry.created_at)
+            self.removals.expired += expired
+            self.removals.evicted += evicted
 
         await self._file.run(write)
 
@@ -208,15 +213,17 @@ class SqliteStore:
         return index
 
 
-def _evict(db: sqlite3.Connection, max_entries: int, now: float) -> None:
+def _evict(db: sqlite3.Connection, max_entries: int, now: float) -> tuple[int, int]:
+    """Make place; return how many were removed since they had expired, and how many others."""
     kept = db.execute("SELECT count(*) FROM entries WHERE alias_of IS NULL").fetchone()[0]
     if kept <= max_entries:
-        return
+        return 0, 0
     expired = db.execute("DELETE FROM entries WHERE expires_at <= ? AND alias_of IS NULL", (now,)).rowcount
     surplus = kept - max_entries - expired
     if surplus > 0:
         oldest = "SELECT seq FROM entries WHERE alias_of IS NULL ORDER BY used_at, seq LIMIT ?"
         db.execute(f"DELETE FROM entries WHERE seq IN ({oldest})", (surplus,))
+    return expired, max(0, surplus)
 
 
 def _by_seq(db: sqlite3.Connection, seqs: Iterable[int], now: float) -> dict[int, Entry]:
