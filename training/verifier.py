@@ -20,6 +20,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_limits
 
+from evals.adjudication import key_of
 from groat.cache.accept import READ
 from groat.cache.evidence import EVIDENCE_VERSION, NAMES
 from groat.cache.replay import interval
@@ -28,7 +29,7 @@ from groat.embedding.bundled import BundledEmbedder
 from groat.errors import GroatError
 from groat.judge import Judge
 from groat.text import fold
-from training.held_out import adjudicated, held_out, key_of
+from training.held_out import adjudicated, held_out
 from training.pools import CLUSTERS, HELD_GROUPS
 from training.sources import PAIRS, STREAMS, portion, read_pairs, read_stream, split
 from training.verifier_rows import Numbers, Requests, Scored, Scorer
