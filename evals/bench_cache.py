@@ -185,7 +185,7 @@ class Bench:
         whole, kinds = Played(), defaultdict[str, Played](Played)
         scores, cosines = [], []
         for number, pair in enumerate(pairs):
-            lookup, cosine = await self._pair(pair)
+            lookup, cosine = await self.pair(pair)
             candidate = lookup["candidate"]
             found = candidate.get("score", candidate["similarity"]) if candidate else None
             scores.append(_EQUAL if lookup["tier"] == "exact" else _NEVER if found is None else found)
@@ -207,7 +207,8 @@ class Bench:
         }
         return report
 
-    async def _pair(self, pair: Pair) -> tuple[Lookup, float]:
+    async def pair(self, pair: Pair) -> tuple[Lookup, float]:
+        """Keep ``a`` alone and ask ``b``; return the decision and the cosine."""
         cache = AnswerCache(MemoryStore(), self._rule)
         first, second = await self._embedder.query(pair.a), await self._embedder.query(pair.b)
         asked = [asked_of(text, detect_language(text)) for text in (pair.a, pair.b)]
