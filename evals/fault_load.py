@@ -86,7 +86,10 @@ class Load:
     rule: AcceptRule
     vectors: Asks
     rest_s: float = 2.0
+    begun: list[float] = field(default_factory=list)
+    """When each question was asked."""
     asked: list[Asked] = field(default_factory=list)
+    """Those that were answered."""
     edits_failed: list[str] = field(default_factory=list)
     late_ms: list[tuple[float, float]] = field(default_factory=list)
     """When, and by how much, this process itself woke up too late."""
@@ -129,6 +132,7 @@ class Load:
         identity = _identity(tenant, one.language)
         version = self._versions[one.answer]
         begun, waited_s, model_s = time.perf_counter(), 0.0, 0.0
+        self.begun.append(begun)
         kept: bool | None = None
         events: list[str] = []
 

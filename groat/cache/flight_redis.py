@@ -27,6 +27,8 @@ _LISTENERS = 4
 _FIRST_PAUSE_S = 0.02
 _LONGEST_PAUSE_S = 0.25
 """How soon a lease that ended without a landing is noticed; a landing is heard at once, save without a free connection."""
+_FIRST_S = 0.04
+"""Shortest patience until a process has heard its first word: it needs a connection, a login and the scripts."""
 _WAITING_PATIENCE_S = 0.5
 """Longest wait for a reply to those who wait anyway, and for one that nobody waits for any more."""
 _STALLED_S = 0.005
@@ -59,8 +61,9 @@ class RedisLeases:
     """Leads for all processes that name the same Redis; it keeps the law of ``groat.cache.leases.Leases``.
 
     A lease is renewed while its event loop runs, so that a process that dies holds it for at most ``lease_s``. A Redis that
-    is lost or slow delays a step by at most ``patience_s``, and then none for ``rest_s``. Nothing is opened before the first
-    step; each event loop has its own connections, and ``aclose`` is awaited in each loop that asked.
+    is lost or slow delays a step by at most ``patience_s`` (40 ms before its first word), and then none for ``rest_s``.
+    Nothing is opened before the first step; each event loop has its own connections, and ``aclose`` is awaited in each loop
+    that asked.
 
     Args:
         url: ``redis://``, ``rediss://`` (with TLS) or ``unix://``, with the password where there is one.
@@ -72,7 +75,7 @@ class RedisLeases:
         SettingsError: the address is none.
     """
 
-    def __init__(self, url: str, *, lease_s: float = 5.0, patience_s: float = 0.05, rest_s: float = 2.0) -> None:
+    def __init__(self, url: str, *, lease_s: float = 5.0, patience_s: float = 0.016, rest_s: float = 2.0) -> None:
         """Check the address; nothing is opened yet."""
         if not is_address(url):
             raise SettingsError(f"the address of Redis for {_WHAT} cannot be used; write it as redis://host:6379/0")
@@ -83,6 +86,7 @@ class RedisLeases:
         self._rest_s = rest_s
         self._rests_until = 0.0
         self._failure = ""
+        self._heard = False
         self._homes: dict[asyncio.AbstractEventLoop, _Home] = {}
         self._lock = threading.Lock()
         reply_s, turn_s = self._waiting_patience_s, self._waiting_patience_s
@@ -192,6 +196,7 @@ class RedisLeases:
 
     async def _reply(self, asked: Awaitable[_T], patience_s: float) -> _T:
         sent, home = asyncio.ensure_future(asked), self._home()
+        patience_s = patience_s if self._heard else max(patience_s, _FIRST_S)
         try:
             due = time.monotonic() + patience_s
             await asyncio.wait([sent], timeout=patience_s)
@@ -201,7 +206,9 @@ class RedisLeases:
                 home.sent.add(sent)
                 sent.add_done_callback(home.forget)
                 raise RedisTimeoutError
-            return sent.result()
+            reply = sent.result()
+            self._heard = True
+            return reply
         except (RedisError, OSError) as error:
             self._rests_until, self._failure = time.monotonic() + self._rest_s, self._told(error)
             raise StorageError(self._failure) from error
@@ -280,7 +287,7 @@ def _advice(error: Exception) -> str:
         case AuthenticationError() | AuthorizationError() | NoPermissionError():
             return "is closed to this name and password, or to its scripts; correct them in the address or at Redis"
         case ResponseError():
-            return "cannot keep them; it must be Redis 6 or later, with Lua scripts, with free memory, and no replica"
+            return "cannot keep them; it must be Redis 6 or later, with Lua scripts, free memory and a disk that works, and no replica"
         case RedisTimeoutError() | TimeoutError():
             return "did not answer in time; check that it is well and near"
         case _:
