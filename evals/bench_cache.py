@@ -188,7 +188,8 @@ class Bench:
             lookup, cosine = await self.pair(pair)
             candidate = lookup["candidate"]
             found = candidate.get("score", candidate["similarity"]) if candidate else None
-            scores.append(_EQUAL if lookup["tier"] == "exact" else _NEVER if found is None else found)
+            least = cosine if lookup["reason"] == "no_calibration" else _NEVER
+            scores.append(_EQUAL if lookup["tier"] == "exact" else least if found is None else found)
             cosines.append(cosine)
             for played in (whole, kinds[pair.kind or "pair"]):
                 played.note(lookup, reachable=pair.same, right=pair.same)

@@ -28,7 +28,7 @@ from rich.table import Table
 from typing_extensions import TypedDict
 
 from evals.bench_cache import Asks
-from evals.fault_load import Asked, Load
+from evals.fault_load import SIDES, Asked, Load
 from evals.redis_server import RedisServer, serve_redis
 from evals.report import add_json_option, hand_over
 from groat.cache.accept import AcceptRule
@@ -39,8 +39,7 @@ _SETTLES_S = 1.0
 """Before the fault, from when the cache works on: it fills."""
 _BACK_WITHIN_S = 10.0
 """After it: longer than any rest."""
-_LOOKS = 200
-_FILLERS, _FILLER_BYTES = 500, 8_000
+_LOOKS, _FILLERS, _FILLER_BYTES = 200, 500, 8_000
 
 
 @dataclass
@@ -98,11 +97,10 @@ class Row(TypedDict):
     stale: int
     """Wrong and stale answers, from the first question to the last."""
     back_s: float | None
-    """From the end of the fault until an answer was kept and nothing failed any more; None when that did not come."""
+    """From the end of the fault until both caches had kept an answer with nothing failing; None when that did not come."""
 
 
-async def _nothing(place: Place) -> None:
-    pass
+async def _nothing(place: Place) -> None: ...
 
 
 async def _kill(place: Place) -> None:
@@ -145,7 +143,7 @@ async def _crowd(place: Place) -> None:
         await client.config_set("maxmemory", before + _FILLERS * _FILLER_BYTES // 2)
 
 
-async def _empty(place: Place) -> None:
+async def _widen(place: Place) -> None:
     await place.tell("CONFIG", "SET", "maxmemory", "0")
 
 
@@ -170,8 +168,8 @@ FAULTS = (
     Fault("silent (SIGSTOP)", _stop, _go_on),
     Fault("slow: 8 ms a reply", _delay(0.008), _delay(0.0), proxy=True),
     Fault("slow: 30 ms a reply", _delay(0.03), _delay(0.0), proxy=True),
-    Fault("full, noeviction", _fill, _empty, ("--maxmemory-policy", "noeviction")),
-    Fault("full, allkeys-lru", _crowd, _empty, ("--maxmemory-policy", "allkeys-lru")),
+    Fault("full, noeviction", _fill, _widen, ("--maxmemory-policy", "noeviction")),
+    Fault("full, allkeys-lru", _crowd, _widen, ("--maxmemory-policy", "allkeys-lru")),
     Fault("cannot save (MISCONF)", _lose_disk, _find_disk, ("--save", "3600 1", "--enable-protected-configs", "yes")),
 )
 
@@ -216,32 +214,28 @@ async def measure(
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         server = stack.enter_context(serve_redis(Path(folder), *fault.options))
         place = Place(Path(folder), fault.options, server, stack)
-        struck, mended = [0.0, 0.0], [0.0, 0.0]
+        at = dict.fromkeys(("struck", "mended", "ready"), 0.0)
 
         async def script(load: Load) -> None:
             await _works_again(load, time.perf_counter())
             await asyncio.sleep(settles_s)
-            struck[0] = time.perf_counter()
+            at["struck"] = time.perf_counter()
             await fault.strike(place)
             await asyncio.sleep(seconds)
-            mended[0] = time.perf_counter()
+            at["mended"] = time.perf_counter()
             await fault.mend(place)
-            mended[1] = time.perf_counter()
-            await _works_again(load, mended[1])
+            at["ready"] = time.perf_counter()
+            await _works_again(load, at["ready"])
             await asyncio.sleep(settles_s / 2)
 
-        if not fault.proxy:
-            load = Load(server.url, rule, vectors, rest_s=rest_s)
+        async with _Proxy(place).serve() as url:
+            load = Load(url if fault.proxy else server.url, rule, vectors, rest_s=rest_s)
             await load.run(asyncio.ensure_future(script(load)))
-        else:
-            async with _Proxy(place).serve() as url:
-                load = Load(url, rule, vectors, rest_s=rest_s)
-                await load.run(asyncio.ensure_future(script(load)))
-    return _row(fault.name, load, struck[0], mended[0], mended[1])
+    return _row(fault.name, load, **at)
 
 
 async def _works_again(load: Load, since: float) -> None:
-    """Wait until an answer was kept and nothing failed after it, but not for ever."""
+    """Wait until both caches have kept an answer with nothing failing, but not for ever."""
     for _ in range(_LOOKS):
         if _back(load.asked, since) is not None:
             return
@@ -258,22 +252,19 @@ def _row(name: str, load: Load, struck: float, mended: float, ready: float) -> R
         "extra_p50": round(float(np.median(extra)), 1), "extra_p99": round(float(np.percentile(extra, 99)), 1),
         "extra_max": round(float(extra.max()), 1), "late_max": round(max(late, default=0.0), 1),
         "events": sum(bool(one.events) for one in during),
-        "said": dict(Counter(_what(event) for one in during for event in one.events)),
+        "said": dict(Counter(event.rpartition("127.0.0.1:")[2].partition(" ")[2] for one in during for event in one.events)),
         "wrong": sum(one.wrong for one in load.asked), "stale": sum(one.stale for one in load.asked),
         "back_s": _back(load.asked, ready),
     }  # fmt: skip
 
 
-def _what(event: str) -> str:
-    """Return what an event says, without the address of the Redis."""
-    return event.partition(" at 127.0.0.1:")[2].partition(" ")[2] or event
-
-
 def _back(asked: Sequence[Asked], ready: float) -> float | None:
-    """Return how long after the mending the first answer was kept with nothing failing from there on."""
-    failed = max((one.ended for one in asked if one.events), default=ready)
-    kept = [one.ended for one in asked if one.kept and one.begun >= max(failed, ready) - 1e-9]
-    return round(max(0.0, min(kept) - ready), 2) if kept else None
+    """Return how long after the mending both caches had kept an answer with nothing failing; None when one had not."""
+    first: dict[int, float] = {}
+    for one in asked:
+        if one.begun >= ready and one.kept and not one.events:
+            first.setdefault(one.side, one.ended - ready)
+    return round(max(first.values()), 2) if len(first) == SIDES else None
 
 
 async def main(arguments: Sequence[str]) -> None:
@@ -285,7 +276,7 @@ async def main(arguments: Sequence[str]) -> None:
     options = parser.parse_args(arguments)
     vectors = BundledEmbedder()
     rule = open_rule(vectors.name, None)
-    rows = []
+    rows: list[Row] = []
     for fault in FAULTS:
         if not options.only or fault.name.startswith(tuple(options.only)):
             rows.append(await measure(fault, rule, vectors, seconds=options.seconds))

@@ -24,6 +24,7 @@ MODEL_S = 0.02
 """What answering takes."""
 _PAUSE_S = 0.02
 _ASKERS = 4
+SIDES = 2
 _EDITS_S = 0.1
 """How often a document changes."""
 _GROUPS = 10
@@ -46,6 +47,8 @@ class Wording:
 class Asked:
     """What became of one question."""
 
+    side: int
+    """Which of the two caches was asked."""
     begun: float
     ended: float
     extra_ms: float
@@ -65,6 +68,7 @@ class Asked:
 class _Side:
     """One process, as far as Redis can tell."""
 
+    number: int
     answers: AnswerCache
     flights: Flights
     store: RedisStore
@@ -99,8 +103,8 @@ class Load:
         self._wordings = wordings()
         self._versions = dict.fromkeys((one.answer for one in self._wordings), 0)
         self._known = {one.text: await self.vectors.query(one.text) for one in self._wordings}
-        sides = [self._side() for _ in range(2)]
-        tasks = [asyncio.create_task(self._ask_on(sides[n % 2], n)) for n in range(_ASKERS)]
+        sides = [self._side(number) for number in range(SIDES)]
+        tasks = [asyncio.create_task(self._ask_on(sides[n % SIDES], n)) for n in range(_ASKERS)]
         tasks += [asyncio.create_task(self._edit(sides[0])), asyncio.create_task(self._beat())]
         try:
             done, _ = await asyncio.wait([script, *tasks], return_when=asyncio.FIRST_COMPLETED)
@@ -114,10 +118,10 @@ class Load:
                 await side.store.aclose()
                 await side.leases.aclose()
 
-    def _side(self) -> _Side:
+    def _side(self, number: int) -> _Side:
         store = RedisStore(self.url, rest_s=self.rest_s)
         leases = RedisLeases(self.url, rest_s=self.rest_s)
-        return _Side(AnswerCache(store, self.rule), Flights(leases), store, leases)
+        return _Side(number, AnswerCache(store, self.rule), Flights(leases), store, leases)
 
     async def _ask_on(self, side: _Side, seed: int) -> None:
         draw, count = random.Random(seed), 0
@@ -162,8 +166,8 @@ class Load:
         ended = time.perf_counter()
         told = json.loads(served["answer"]) if served else None
         return Asked(
-            begun=begun, ended=ended, extra_ms=(ended - begun - waited_s - model_s) * 1000, hit=served is not None,
-            events=tuple(events), kept=kept, wrong=told is not None and told[:2] != [tenant, one.answer],
+            side=side.number, begun=begun, ended=ended, extra_ms=(ended - begun - waited_s - model_s) * 1000,
+            hit=served is not None, events=tuple(events), kept=kept, wrong=told is not None and told[:2] != [tenant, one.answer],
             stale=told is not None and told[2] < version,
         )  # fmt: skip
 

@@ -287,7 +287,7 @@ def _advice(error: Exception) -> str:
         case AuthenticationError() | AuthorizationError() | NoPermissionError():
             return "is closed to this name and password, or to its scripts; correct them in the address or at Redis"
         case ResponseError():
-            return "cannot keep them; it must be Redis 6 or later, with Lua scripts, free memory and a disk that works, and no replica"
+            return "cannot keep them; it must be Redis 6 or later, with Lua scripts, free memory and a sound disk, no replica"
         case RedisTimeoutError() | TimeoutError():
             return "did not answer in time; check that it is well and near"
         case _:

@@ -47,6 +47,8 @@ def cache_command(
     vectors = open_embedder(Settings(data_dir=Path(), embeddings=embedder))
     lazy = None if judge == OFF else LazyJudge(judge)
     rule = open_rule(vectors.name, lazy, max_wrong=max_wrong, sure=sure, across=across)
+    if not rule.version:
+        typer.echo(f"no rule was fitted for {vectors.name!r}: only equal questions hit", err=True)
     bench = Bench(rule, vectors, max_wrong=max_wrong, tell=lambda line: typer.echo(line, err=True))
     read = [(path.name, read_pairs(path)) for path in dict.fromkeys(pairs or [])]
     streams = [read_stream(path) for path in dict.fromkeys(stream or [])]
