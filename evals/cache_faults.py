@@ -35,10 +35,8 @@ from groat.cache.accept import AcceptRule
 from groat.cache.opening import open_rule
 from groat.embedding.bundled import BundledEmbedder
 
-_SETTLES_S = 1.0
-"""Before the fault, from when the cache works on: it fills."""
-_BACK_WITHIN_S = 10.0
-"""After it: longer than any rest."""
+_SETTLES_S, _BACK_WITHIN_S = 1.0, 10.0
+"""Before the fault, from when the cache works on: it fills; after it: longer than any rest."""
 _LOOKS, _FILLERS, _FILLER_BYTES = 200, 500, 8_000
 
 

@@ -167,8 +167,8 @@ class Load:
         told = json.loads(served["answer"]) if served else None
         return Asked(
             side=side.number, begun=begun, ended=ended, extra_ms=(ended - begun - waited_s - model_s) * 1000,
-            hit=served is not None, events=tuple(events), kept=kept, wrong=told is not None and told[:2] != [tenant, one.answer],
-            stale=told is not None and told[2] < version,
+            hit=served is not None, events=tuple(events), kept=kept,
+            wrong=told is not None and told[:2] != [tenant, one.answer], stale=told is not None and told[2] < version,
         )  # fmt: skip
 
     def _answer(self, tenant: str, one: Wording) -> NewAnswer:

@@ -140,8 +140,8 @@ async def test_a_failing_embedding_model_is_one_sentence_without_secrets() -> No
 def test_a_class_in_the_folder_where_one_works_is_found_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.chdir(tmp_path)
-    code = "from langchain_core.embeddings import DeterministicFakeEmbedding\ndef Mine(): return DeterministicFakeEmbedding(size=4)\n"
-    (tmp_path / "embeddings_of_mine.py").write_text(code, encoding="utf-8")
+    code = ["from langchain_core.embeddings import DeterministicFakeEmbedding as Fake", "def Mine(): return Fake(size=4)"]
+    (tmp_path / "embeddings_of_mine.py").write_text("\n".join(code), encoding="utf-8")
     assert open_embedder(Settings(data_dir=tmp_path, embeddings="embeddings_of_mine:Mine")).name == "embeddings_of_mine:Mine/"
     for absent in ("embeddings_of_nobody:Mine", "embeddings_of_mine:Yours"):
         with pytest.raises(SettingsError, match="install their package, or correct the name, written as module:Class"):
