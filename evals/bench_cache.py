@@ -24,6 +24,8 @@ from groat.types import Asked, Identity, Language, Lookup
 THRESHOLDS = (0.85, 0.9, 0.95, 0.97, 0.98, 0.99)
 """Cosines of the plain rule that are shown beside ours: 0.9 is the popular default."""
 Tell = Callable[[str], None]
+Watch = Callable[[str, Lookup, bool], None]
+"""Is told of each question, what was decided on it, and whether what was served is right."""
 
 
 class Asks(Protocol):
@@ -146,7 +148,7 @@ class Bench:
         """Keep the arguments."""
         self._rule, self._embedder, self._max_wrong, self._tell = rule, embedder, max_wrong, tell
 
-    async def stream(self, stream: Stream, *, baselines: bool = True) -> tuple[Report, list[Wrong]]:
+    async def stream(self, stream: Stream, *, baselines: bool = True, watch: Watch | None = None) -> tuple[Report, list[Wrong]]:
         """Start empty, ask in order, keep every miss under its own answer; return the figures and the wrong hits."""
         cache = AnswerCache(MemoryStore(), self._rule, max_entries=len(stream.questions) + 1)
         played, answers = Played(), set[str]()
@@ -157,6 +159,8 @@ class Bench:
             vectors.append(vector)
             lookup, served = await cache.lookup(_IDENTITY, asked, embed=_known(vector), current_versions=_unchanged)
             right = served is not None and served["answer"] == answer
+            if watch is not None:
+                watch(question, lookup, right)
             if played.note(lookup, reachable=answer in answers, right=right):
                 if served is not None and not right:
                     score = lookup["candidate"].get("score") if lookup["candidate"] else None
@@ -181,10 +185,11 @@ class Bench:
         whole, kinds = Played(), defaultdict[str, Played](Played)
         scores, cosines = [], []
         for number, pair in enumerate(pairs):
-            lookup, cosine = await self._pair(pair)
+            lookup, cosine = await self.pair(pair)
             candidate = lookup["candidate"]
             found = candidate.get("second", candidate.get("score", candidate["similarity"])) if candidate else None
-            scores.append(_EQUAL if lookup["tier"] == "exact" else _NEVER if found is None else found)
+            least = cosine if lookup["reason"] == "no_calibration" else _NEVER
+            scores.append(_EQUAL if lookup["tier"] == "exact" else least if found is None else found)
             cosines.append(cosine)
             for played in (whole, kinds[pair.kind or "pair"]):
                 played.note(lookup, reachable=pair.same, right=pair.same)
@@ -203,7 +208,8 @@ class Bench:
         }
         return report
 
-    async def _pair(self, pair: Pair) -> tuple[Lookup, float]:
+    async def pair(self, pair: Pair) -> tuple[Lookup, float]:
+        """Keep ``a`` alone and ask ``b``; return the decision and the cosine."""
         cache = AnswerCache(MemoryStore(), self._rule)
         first, second = await self._embedder.query(pair.a), await self._embedder.query(pair.b)
         asked = [asked_of(text, detect_language(text)) for text in (pair.a, pair.b)]

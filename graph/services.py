@@ -1,8 +1,11 @@
 """The live engines, put together once from the settings."""
 
 import importlib
+import sys
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from pathlib import Path
+from types import ModuleType
 
 from langchain_core.embeddings import Embeddings
 
@@ -157,16 +160,28 @@ def open_embedder(settings: Settings) -> Embedder:
         return BundledEmbedder()
     module, _, name = settings.embeddings.partition(":")
     try:
-        kind = getattr(importlib.import_module(module), name)
+        kind = getattr(_module(module), name)
         embeddings = kind(model=settings.embeddings_model) if settings.embeddings_model else kind()
     except Exception as error:  # a foreign class may raise anything; all of it means that this setting cannot be used
         raise SettingsError(
             f"the embeddings {settings.embeddings!r} cannot be loaded ({type(error).__name__}); "
-            "install their package or correct GROAT_EMBEDDINGS, written as module:Class"
+            "install their package, or correct the name, written as module:Class"
         ) from error
     if not isinstance(embeddings, Embeddings):
         raise SettingsError(f"GROAT_EMBEDDINGS names {settings.embeddings!r}, which is no LangChain Embeddings class")
     return LangChainEmbedder(embeddings, f"{settings.embeddings}/{settings.embeddings_model}")
+
+
+def _module(name: str) -> ModuleType:
+    """Import a module, also one that lies in the folder where one works."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name.partition(".")[0]:
+            raise
+        # At the end: it hides nothing that is installed.
+        sys.path.append(str(Path.cwd()))
+        return importlib.import_module(name)
 
 
 def _acceptance() -> AcceptanceModel | None:

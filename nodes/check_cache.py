@@ -191,6 +191,7 @@ class CheckCache:
             text=asked["search_text"],
             language=asked["language"],
             vector=vector,
+            embedder=self.embedder.name,
         )
 
         async def alike(others: Sequence[Flying]) -> str | None:

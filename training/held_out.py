@@ -3,26 +3,26 @@
 python -m training.held_out --data DATA --out FOLDER [--adjudicated]
 
 One file for each source of labelled pairs, for each source that was left out whole, for the help centre's own paraphrases and
-near misses, and our own traps. With --adjudicated, labels that were read and found wrong are turned around (see
+near misses, and our own traps; and ``questions.txt``, the keys of all held-out questions, for `groat bench cache-bound --only`.
+With --adjudicated, labels that were read and found wrong are turned around (see
 ``adjudicated.json``): only errors of the judge were read, so the figures on these files are too high, as those on the labels
 as they came are too low.
 """
 
 import argparse
-import hashlib
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from evals.adjudication import key_of, key_of_text, read_verdicts
 from evals.cache_pairs import pairs as helpcentre_pairs
 from evals.helpcentre import load_questions
 from evals.pair_rows import read_pairs as read_own_pairs
 from groat.errors import GroatError
-from groat.text import fold
 from training.pools import CLUSTERS
 from training.rows import Row
-from training.sources import PAIRS, UNSEEN, read_pairs, read_stream, split
+from training.sources import PAIRS, UNSEEN, Split, read_pairs, read_stream, split
 
 OWN = Path(__file__).resolve().parent.parent / "evals" / "datasets" / "judge" / "pairs-own.jsonl"
 _READ = Path(__file__).with_name("adjudicated.json")
@@ -44,6 +44,9 @@ def main(arguments: Sequence[str]) -> None:
                 shown = {"a": row.a, "b": row.b, "same": int(_corrected(row, verdicts)), "lang": row.lang, "kind": row.kind}
                 file.write(json.dumps(shown, ensure_ascii=False) + "\n")
         sys.stdout.write(f"pairs-{name}.jsonl: {len(rows):,} rows, {turned} labels turned\n")
+    keys = sorted(key_of_text(text) for text in _split(told.data).held)
+    (told.out / "questions.txt").write_text("".join(f"{key}\n" for key in keys), encoding="utf-8")
+    sys.stdout.write(f"questions.txt: {len(keys):,} questions\n")
 
 
 def held_out(data: Path) -> dict[str, list[Row]]:
@@ -52,11 +55,15 @@ def held_out(data: Path) -> dict[str, list[Row]]:
     Raises:
         BadInput: a source is not there or damaged.
     """
-    pairs = {name: read_pairs(data / "cache", name) for name in PAIRS}
-    chosen = split(pairs, [row for name in CLUSTERS for row in read_stream(data / "cache", name)])
+    pairs, chosen = {name: read_pairs(data / "cache", name) for name in PAIRS}, _split(data)
     held = {name: [row for row in rows if chosen.holds(row.a, row.b)] for name, rows in pairs.items()}
     held |= {name: read_pairs(data / "cache", name) for name in UNSEEN}
     return {**held, "helpcentre": list(_helpcentre()), "own": list(held_out_own())}
+
+
+def _split(data: Path) -> Split:
+    pairs = {name: read_pairs(data / "cache", name) for name in PAIRS}
+    return split(pairs, [row for name in CLUSTERS for row in read_stream(data / "cache", name)])
 
 
 def _helpcentre() -> Iterable[Row]:
@@ -78,18 +85,9 @@ def adjudicated() -> Mapping[str, int]:
     """Return key of a pair -> whether one answer serves both, as read; pairs that could not be decided are not there.
 
     Raises:
-        GroatError: the file is damaged.
+        BadInput: the file is damaged.
     """
-    try:
-        told: dict[str, int] = json.loads(_READ.read_text(encoding="utf-8"))["verdicts"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise GroatError(f"{_READ} is not there or damaged; fetch the project again") from error
-    return told
-
-
-def key_of(a: str, b: str) -> str:
-    """Return what a pair is known by without its words, which are not ours to keep; the order does not matter."""
-    return hashlib.sha256("\n".join(sorted((fold(a), fold(b)))).encode("utf-8", "replace")).hexdigest()[:16]
+    return read_verdicts(_READ)
 
 
 def _corrected(row: Row, verdicts: Mapping[str, int]) -> float:

@@ -21,6 +21,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_limits
 
+from evals.adjudication import key_of
 from groat.cache.accept import FLOOR
 from groat.cache.evidence import EVIDENCE_VERSION, NAMES
 from groat.cache.replay import interval
@@ -31,7 +32,7 @@ from groat.errors import GroatError
 from groat.judge import Judge
 from groat.text import fold
 from training import verifier_points
-from training.held_out import adjudicated, held_out, key_of
+from training.held_out import adjudicated, held_out
 from training.pools import CLUSTERS, HELD_GROUPS
 from training.sources import PAIRS, STREAMS, portion, read_pairs, read_stream, split
 from training.verifier_points import Doubt

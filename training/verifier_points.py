@@ -6,13 +6,13 @@ from typing import cast
 
 import numpy as np
 
+from evals.adjudication import key_of
 from evals.bench_cache import asked_of
 from groat.cache.policy import CachePolicy
 from groat.cache.template import shared_template
 from groat.cache.verifier import Point, points_of
 from groat.text import fold
 from groat.types import Language
-from training.held_out import key_of
 from training.verifier_rows import Numbers, Requests
 
 SERVED_FROM = 8

@@ -5,42 +5,17 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 
+from groat.cache.flying import Flying
 from groat.cache.leases import Leases
-from groat.embedding import Vector
 from groat.errors import StorageError
-from groat.types import Language
+
+__all__ = ["Alike", "Boarding", "Flights", "Flying"]
 
 _LOOKS = 3
 """How often a question is compared with those that came while it was compared: where many come, it would never end."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Flying:
-    """A question that is to be answered, or is being answered."""
-
-    run: str
-    """Who asks; unique among all processes. A run boards one question at a time."""
-    group: str
-    """``identity_key`` of the identity: different groups never wait for each other."""
-    key: str
-    """Hash of the identity and the exact text: equal for questions that are the same without any doubt."""
-    text: str
-    language: Language
-    vector: Vector | None = field(default=None, compare=False)
-    """Unit vector of the question; None when only an equal question may share its answer."""
-
-    @property
-    def entry_id(self) -> str:
-        """The key, by the name that kept answers have for it."""
-        return self.key
-
-    @property
-    def question(self) -> str:
-        """The text, by the name that kept answers have for it."""
-        return self.text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,10 +55,6 @@ class _Flight:
     waiting: dict[asyncio.Future[None], None] = field(default_factory=dict)
     """Signals of its end, in the order of coming: where one takes over, it is the one that waited longest."""
 
-    @property
-    def name(self) -> str:
-        return f"{self.question.group}:{self.question.key}"
-
 
 class Flights:
     """Lets one of several equal questions lead, and the others wait until it landed.
@@ -91,8 +62,8 @@ class Flights:
     Any number of event loops in any number of threads may share one object, which runs nothing in the background.
 
     Args:
-        leases: who leads in other processes; None when there are none. Across processes only equal keys are shared, not
-            what is alike. When the leases cannot be reached, the questions of this process still share.
+        leases: who leads in other processes; None when there are none. When they cannot be reached, the questions of this
+            process still share.
         wait_s: longest time that a question waits for others, in seconds, over all that it waits for.
         lead_s: a leader that did not land after so many seconds is given up, and one of those who wait takes over.
         clock: seconds from any moment on, for ``lead_s`` only; waiting is measured by the event loop's own clock.
@@ -140,7 +111,7 @@ class Flights:
                 leads, kept = False, await self._follow(flight, signal, deadline)
                 waited_for = flight.leader
             else:
-                leads, kept, elsewhere = await self._lead(flight, deadline)
+                leads, kept, elsewhere = await self._lead(flight, alike, deadline)
                 waited_for = elsewhere or waited_for
             if leads or kept is not None or loop.time() >= deadline:
                 landed, waited_s = kept is not None, loop.time() - begun
@@ -194,7 +165,7 @@ class Flights:
             key = await alike([other.question for other in fresh])
             chosen = next((other for other in fresh if other.question.key == key), None)
 
-    async def _lead(self, flight: _Flight, deadline: float) -> tuple[bool, bool | None, str | None]:
+    async def _lead(self, flight: _Flight, alike: Alike | None, deadline: float) -> tuple[bool, bool | None, str | None]:
         """Make the question's own run the leader; while another process has one, wait for that one's landing.
 
         Returns whether it leads, else how the other one landed, None if it did not in time; and the other one's run, if any.
@@ -203,15 +174,16 @@ class Flights:
         kept: bool | None = None
         elsewhere: str | None = None
         leads = self._leases is None or flight.until is not None
+        seen: set[str] = set()
         try:
             while self._leases is not None and not leads:
-                holder = await self._leases.take(flight.name, run, lead_s=self._lead_s)
+                leader = await self._leader(self._leases, flight.question, alike, seen)
                 self.last_failure = None
-                if holder == run:
+                if leader.run == run:
                     leads = True
                     break
-                elsewhere = flight.leader = holder
-                kept = await self._leases.landing(flight.name, holder, within_s=deadline - loop.time())
+                elsewhere = flight.leader = leader.run
+                kept = await self._leases.landing(leader, within_s=deadline - loop.time())
                 if kept is not None or loop.time() >= deadline:
                     break
         except StorageError as error:
@@ -229,6 +201,24 @@ class Flights:
                     self._led[flight] = None
         return leads, kept, elsewhere
 
+    async def _leader(self, leases: Leases, question: Flying, alike: Alike | None, seen: set[str]) -> Flying:
+        """Take the lease, or return who leads this question, or one whose answer will serve it, in another process.
+
+        Runs that it was compared with are added to ``seen``.
+        """
+        for looks in range(_LOOKS + 1):
+            looking = alike is not None and question.vector is not None and looks < _LOOKS
+            taken = await leases.take(question, lead_s=self._lead_s, seen=seen if looking else None)
+            if taken.holder is not None:
+                return replace(question, run=taken.holder)
+            seen.update(other.run for other in taken.others)
+            others = [other for other in taken.others if other.vector is not None]
+            key = await alike(others) if alike is not None and others else None
+            chosen = next((other for other in others if other.key == key), None)
+            if chosen is not None:
+                return chosen
+        raise AssertionError("who does not look takes the lease or is told who has it")
+
     async def _follow(self, flight: _Flight, signal: asyncio.Future[None], deadline: float) -> bool | None:
         """Wait until the flight is over, its leader is given up, or the time is; return how it landed, None if it did not."""
         left_s = deadline - asyncio.get_running_loop().time()
@@ -244,7 +234,7 @@ class Flights:
     async def _release(self, flight: _Flight, kept: bool | None) -> None:
         if self._leases is not None:
             try:
-                await self._leases.release(flight.name, flight.question.run, kept=kept)
+                await self._leases.release(flight.question, kept=kept)
             except StorageError as error:  # its lease ends by itself
                 self.last_failure = str(error)
 

@@ -3,19 +3,23 @@
 import asyncio
 import threading
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Collection
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import Any, TypeVar, cast
 
 from redis.exceptions import AuthenticationError, AuthorizationError, NoPermissionError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from groat.cache import flight_scripts as scripts
+from groat.cache.flying import Flying, packed, unpacked
+from groat.cache.leases import Taken
 from groat.errors import SettingsError, StorageError
 from groat.redis_link import RedisLink, is_address, place
 
 _T = TypeVar("_T")
+_Said = bytes | str | int | list[bytes]
 
 _WHAT = "questions in flight"
 _LISTENERS = 4
@@ -23,6 +27,8 @@ _LISTENERS = 4
 _FIRST_PAUSE_S = 0.02
 _LONGEST_PAUSE_S = 0.25
 """How soon a lease that ended without a landing is noticed; a landing is heard at once, save without a free connection."""
+_FIRST_S = 0.04
+"""Shortest patience until a process has heard its first word: it needs a connection, a login and the scripts."""
 _WAITING_PATIENCE_S = 0.5
 """Longest wait for a reply to those who wait anyway, and for one that nobody waits for any more."""
 _STALLED_S = 0.005
@@ -30,44 +36,15 @@ _STALLED_S = 0.005
 _TOLD_MS = 10_000
 """How long a landing can be read: much longer than any pause."""
 
-# KEYS: 1 the lease, whose value is the run that leads; 2 how the run in ARGV[1] landed, a stream of at most one entry.
-_TAKE = """
-local holder = redis.call('GET', KEYS[1])
-if holder and holder ~= ARGV[1] then return holder end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return ARGV[1]
-"""
-_RENEW = """
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-return redis.call('PEXPIRE', KEYS[1], ARGV[2])
-"""
-_RELEASE = """
-local holder = redis.call('GET', KEYS[1])
-if holder and holder ~= ARGV[1] then return 0 end
-redis.call('DEL', KEYS[1])
-if ARGV[2] ~= '' then
-  redis.call('XADD', KEYS[2], '*', 'kept', ARGV[2])
-  redis.call('PEXPIRE', KEYS[2], ARGV[3])
-end
-return 1
-"""
-_FLYING, _GONE = -1, -2
-_LOOK = f"""
-local landed = redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', 1)[1]
-if landed then return tonumber(landed[2][2]) end
-if redis.call('GET', KEYS[1]) == ARGV[1] then return {_FLYING} end
-return {_GONE}
-"""
-
 
 @dataclass(eq=False)
 class _Home:
     """What belongs to one event loop."""
 
-    led: dict[tuple[str, str], float] = field(default_factory=dict)
-    """Name and run of each lease that is renewed here, with the end of its lead by the loop's clock."""
-    owed: dict[tuple[str, str], str] = field(default_factory=dict)
-    """Name and run of each lease that could not be released, with what is to be told of the landing."""
+    led: dict[Flying, float] = field(default_factory=dict)
+    """Each question whose lease is renewed here, with the end of its lead by the loop's clock."""
+    owed: dict[Flying, str] = field(default_factory=dict)
+    """Each question whose lease could not be released, with what is to be told of the landing."""
     listening: int = 0
     timer: asyncio.TimerHandle | None = None
     renewal: asyncio.Task[None] | None = None
@@ -84,8 +61,9 @@ class RedisLeases:
     """Leads for all processes that name the same Redis; it keeps the law of ``groat.cache.leases.Leases``.
 
     A lease is renewed while its event loop runs, so that a process that dies holds it for at most ``lease_s``. A Redis that
-    is lost or slow delays a step by at most ``patience_s``, and then none for ``rest_s``. Nothing is opened before the first
-    step; each event loop has its own connections, and ``aclose`` is awaited in each loop that asked.
+    is lost or slow delays a step by at most ``patience_s`` (40 ms before its first word), and then none for ``rest_s``.
+    Nothing is opened before the first step; each event loop has its own connections, and ``aclose`` is awaited in each loop
+    that asked.
 
     Args:
         url: ``redis://``, ``rediss://`` (with TLS) or ``unix://``, with the password where there is one.
@@ -97,7 +75,7 @@ class RedisLeases:
         SettingsError: the address is none.
     """
 
-    def __init__(self, url: str, *, lease_s: float = 5.0, patience_s: float = 0.05, rest_s: float = 2.0) -> None:
+    def __init__(self, url: str, *, lease_s: float = 5.0, patience_s: float = 0.016, rest_s: float = 2.0) -> None:
         """Check the address; nothing is opened yet."""
         if not is_address(url):
             raise SettingsError(f"the address of Redis for {_WHAT} cannot be used; write it as redis://host:6379/0")
@@ -108,6 +86,7 @@ class RedisLeases:
         self._rest_s = rest_s
         self._rests_until = 0.0
         self._failure = ""
+        self._heard = False
         self._homes: dict[asyncio.AbstractEventLoop, _Home] = {}
         self._lock = threading.Lock()
         reply_s, turn_s = self._waiting_patience_s, self._waiting_patience_s
@@ -115,32 +94,38 @@ class RedisLeases:
         self._link = RedisLink(url, _WHAT, reply_s=reply_s, turn_s=turn_s, again=True)
         self._ear = RedisLink(url, _WHAT, reply_s=_LONGEST_PAUSE_S + reply_s, turn_s=turn_s, again=True)
 
-    async def take(self, name: str, run: str, *, lead_s: float) -> str:
-        """Take the name for at most ``lead_s`` seconds unless a run has it; return the run that has it now.
+    async def take(self, question: Flying, *, lead_s: float, seen: Collection[str] | None = None) -> Taken:
+        """Take the question for its run for at most ``lead_s`` seconds unless another run has it; return who has it now.
 
-        A caller that is cancelled here cannot know whether it was taken: it releases it.
+        With ``seen``, a question with a vector is not taken while others of its group and embedder fly that are not among
+        these runs: they are returned. A caller that is cancelled here cannot know whether it was taken: it releases it.
 
         Raises:
             StorageError: Redis cannot be reached, or could not be within the last seconds.
         """
         self._check_rest()
-        milliseconds = _milliseconds(min(lead_s, self._lease_s))
+        milliseconds, life_ms = _milliseconds(min(lead_s, self._lease_s)), _milliseconds(self._lease_s)
+        shown = b"" if question.vector is None else packed(question)
+        looks = str(int(seen is not None))
+        arguments = (milliseconds, question.key, shown, life_ms, looks, scripts.prefix(question), *(seen or ()))
         try:
-            taken = await self._run(_TAKE, name, run, milliseconds, patience_s=self._patience_s)
+            taken = await self._run(scripts.TAKE, question, *arguments, patience_s=self._patience_s)
         except StorageError:
             # Only the reply may be lost, and the lease is taken all the same.
-            self._keep(name, run, lead_s)
+            self._keep(question, lead_s)
             raise
+        if isinstance(taken, list):
+            return Taken(None, _others(taken, question))
         holder = taken.decode() if isinstance(taken, bytes) else str(taken)
-        if holder == run:
-            self._keep(name, run, lead_s)
-        return holder
+        if holder == question.run:
+            self._keep(question, lead_s)
+        return Taken(holder)
 
-    async def landing(self, name: str, leader: str, *, within_s: float) -> bool | None:
-        """Wait until the leader released the name; return whether its answer was kept.
+    async def landing(self, leader: Flying, *, within_s: float) -> bool | None:
+        """Wait until the leader released its question; return whether its answer was kept.
 
         Returns:
-            None when that did not happen in time, or when its lease ended, or it gave up: then the name may be free.
+            None when that did not happen in time, or when its lease ended, or it gave up: then the question may be free.
 
         Raises:
             StorageError: Redis cannot be reached.
@@ -149,18 +134,18 @@ class RedisLeases:
         until, pause_s = loop.time() + within_s, _FIRST_PAUSE_S
         while True:
             patience_s = min(self._waiting_patience_s, max(0.0, until - loop.time()) + self._patience_s)
-            seen = await self._run(_LOOK, name, leader, patience_s=patience_s)
+            seen = await self._run(scripts.LOOK, leader, patience_s=patience_s)
             left_s = until - loop.time()
-            if seen != _FLYING or left_s <= 0:
+            if seen != scripts.FLYING or left_s <= 0:
                 return seen == 1 if seen in {0, 1} else None
             if self._home().listening < _LISTENERS:
-                await self._listen(_keys(name, leader)[1], left_s)
+                await self._listen(scripts.keys(leader)[1], left_s)
             else:
                 await asyncio.sleep(min(left_s, pause_s))
                 pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
-    async def release(self, name: str, run: str, *, kept: bool | None) -> None:
-        """Give the name back if the run still has it; with ``kept`` None those who wait take it for one that died.
+    async def release(self, question: Flying, *, kept: bool | None) -> None:
+        """Give the question back if its run still has it; with ``kept`` None those who wait take it for one that died.
 
         Raises:
             StorageError: as for ``take``; it is tried once more in a moment, and else the lease ends by itself.
@@ -168,13 +153,13 @@ class RedisLeases:
         told = "" if kept is None else str(int(kept))
         with self._lock:
             for home in self._homes.values():
-                home.led.pop((name, run), None)
+                home.led.pop(question, None)
         try:
             self._check_rest()
-            await self._run(_RELEASE, name, run, told, _TOLD_MS, patience_s=self._patience_s)
+            await self._run(scripts.RELEASE, question, told, _TOLD_MS, question.key, patience_s=self._patience_s)
         except (StorageError, asyncio.CancelledError):
             home = self._home()
-            home.owed[name, run] = told
+            home.owed[question] = told
             self._renew_later(asyncio.get_running_loop(), home)
             raise
 
@@ -193,10 +178,10 @@ class RedisLeases:
         await self._link.aclose()
         await self._ear.aclose()
 
-    async def _run(self, script: str, name: str, run: str, *arguments: str | int, patience_s: float) -> bytes | str | int:
+    async def _run(self, script: str, question: Flying, *arguments: str | int | bytes, patience_s: float) -> _Said:
         step = self._link.client().register_script(script)
         # redis-py types the result as everything that any script may return.
-        asked = cast("Awaitable[bytes | str | int]", step(keys=_keys(name, run), args=[run, *arguments]))
+        asked = cast("Awaitable[_Said]", step(keys=scripts.keys(question), args=[question.run, *arguments]))
         return await self._reply(asked, patience_s)
 
     async def _listen(self, landed: str, left_s: float) -> None:
@@ -211,6 +196,7 @@ class RedisLeases:
 
     async def _reply(self, asked: Awaitable[_T], patience_s: float) -> _T:
         sent, home = asyncio.ensure_future(asked), self._home()
+        patience_s = patience_s if self._heard else max(patience_s, _FIRST_S)
         try:
             due = time.monotonic() + patience_s
             await asyncio.wait([sent], timeout=patience_s)
@@ -220,7 +206,9 @@ class RedisLeases:
                 home.sent.add(sent)
                 sent.add_done_callback(home.forget)
                 raise RedisTimeoutError
-            return sent.result()
+            reply = sent.result()
+            self._heard = True
+            return reply
         except (RedisError, OSError) as error:
             self._rests_until, self._failure = time.monotonic() + self._rest_s, self._told(error)
             raise StorageError(self._failure) from error
@@ -234,7 +222,7 @@ class RedisLeases:
 
     def _told(self, error: Exception) -> str:
         """Return what happened and what to do, without the password."""
-        return f"equal questions share an answer within one process only, since Redis at {self._place} {_advice(error)}"
+        return f"questions share an answer within one process only, since Redis at {self._place} {_advice(error)}"
 
     def _home(self) -> _Home:
         loop = asyncio.get_running_loop()
@@ -245,9 +233,9 @@ class RedisLeases:
                 home = self._homes[loop] = _Home()
         return home
 
-    def _keep(self, name: str, run: str, lead_s: float) -> None:
+    def _keep(self, question: Flying, lead_s: float) -> None:
         loop, home = asyncio.get_running_loop(), self._home()
-        home.led[name, run] = loop.time() + lead_s
+        home.led[question] = loop.time() + lead_s
         self._renew_later(loop, home)
 
     def _renew_later(self, loop: asyncio.AbstractEventLoop, home: _Home) -> None:
@@ -260,27 +248,34 @@ class RedisLeases:
 
     async def _renew(self, loop: asyncio.AbstractEventLoop, home: _Home) -> None:
         client = self._link.client()
-        renew, release = client.register_script(_RENEW), client.register_script(_RELEASE)
+        renew, release = client.register_script(scripts.RENEW), client.register_script(scripts.RELEASE)
         owed, home.owed = home.owed, {}
         with self._lock:
-            home.led = {lease: ends for lease, ends in home.led.items() if ends > loop.time()}
+            home.led = {question: ends for question, ends in home.led.items() if ends > loop.time()}
             led = list(home.led.items())
         # A round that fails is made up for by the next one; a lease that ends before it is only taken over.
         with suppress(RedisError, OSError):
             async with asyncio.timeout(self._lease_s / 3):
-                for (name, run), told in owed.items():
-                    await release(keys=_keys(name, run), args=(run, told, _TOLD_MS))
-                for (name, run), ends in led:
+                for question, told in owed.items():
+                    await release(keys=scripts.keys(question), args=(question.run, told, _TOLD_MS, question.key))
+                for question, ends in led:
                     milliseconds = _milliseconds(min(ends - loop.time(), self._lease_s))
-                    if not await renew(keys=_keys(name, run), args=(run, milliseconds)):
-                        home.led.pop((name, run), None)
+                    renewed = (question.run, milliseconds, _milliseconds(self._lease_s))
+                    if not await renew(keys=scripts.keys(question), args=renewed):
+                        home.led.pop(question, None)
         home.timer = None
         self._renew_later(loop, home)
 
 
-def _keys(name: str, run: str) -> tuple[str, str]:
-    # Braces put both on one node of a Redis cluster: a script may only touch one.
-    return f"groat:flight:{{{name}}}", f"groat:flight:{{{name}}}:landed:{run}"
+def _others(found: list[bytes], question: Flying) -> tuple[Flying, ...]:
+    """Return what flies beside the question; what cannot be read is known by its run alone, and not asked for again."""
+    others = []
+    for key, content in zip(found[::2], found[1::2], strict=True):
+        name = key.decode("utf-8", "replace")
+        run = content.partition(b"\n")[0].decode("utf-8", "replace")
+        unreadable = replace(question, run=run, key=name, text="", vector=None)
+        others.append(unpacked(content, name, question) or unreadable)
+    return tuple(others)
 
 
 def _milliseconds(seconds: float) -> int:
@@ -292,7 +287,7 @@ def _advice(error: Exception) -> str:
         case AuthenticationError() | AuthorizationError() | NoPermissionError():
             return "is closed to this name and password, or to its scripts; correct them in the address or at Redis"
         case ResponseError():
-            return "cannot keep them; it must be Redis 6 or later, with Lua scripts, with free memory, and no replica"
+            return "cannot keep them; it must be Redis 6 or later, with Lua scripts, free memory and a sound disk, no replica"
         case RedisTimeoutError() | TimeoutError():
             return "did not answer in time; check that it is well and near"
         case _:

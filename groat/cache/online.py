@@ -14,13 +14,13 @@ from groat.types import Audited
 
 GRAY: Final = 20
 """Tenths of the score, in log odds, by which a candidate may lie below the score in force and still be compared. Odds there are
-down to one in seven of those at the score, and on the calibration streams most candidates of this band are paraphrases (en 1,718
-of 1,896, zh 736 of 920); in the next half a unit it is six in ten and four in ten, and comparing finds little."""
+down to one in seven of those at the score, and on the calibration streams most candidates of this band are paraphrases (en
+1,718 of 1,896, zh 736 of 920); in the next half a unit it is six in ten and four in ten, and comparing finds little."""
 STEP: Final = 5
 """Tenths by which the score may fall at once."""
 RISES: Final = (0, 3, 6, 10)
-"""Tenths above the shipped score at which a broken promise may be found kept again. Of the hits of the calibration streams 64, 31
-and 2 % are left there in English, 92, 80 and 64 % in Chinese."""
+"""Tenths above the shipped score at which a broken promise may be found kept again. Of the hits of the calibration streams 64,
+31 and 2 % are left there in English, 92, 80 and 64 % in Chinese."""
 BELIEF: Final = 30
 """Hits that the calibration counts for at most, at the rate of its bound. It delays what audits find by about 20 of them."""
 FRESH_S: Final = 30.0

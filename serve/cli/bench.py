@@ -10,6 +10,7 @@ from typer.core import TyperCommand
 
 from groat.costs.prices import PriceTable
 from groat.errors import BadInput
+from serve.cli.bench_bound import bound_command
 from serve.cli.bench_cache import speed_command
 from serve.cli.bench_hits import cache_command
 from serve.cli.output import JsonOption, console, write_json
@@ -144,3 +145,4 @@ def _print(reports: "list[Report]", unmeasured: "list[Unmeasured]") -> None:
 
 bench_app.command("cache", cls=SeveralValues)(cache_command)
 bench_app.command("cache-speed", cls=SeveralValues)(speed_command)
+bench_app.command("cache-bound", cls=SeveralValues)(bound_command)

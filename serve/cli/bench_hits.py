@@ -49,6 +49,8 @@ def cache_command(
     rule, thorough = (
         open_rule(vectors.name, lazy, max_wrong=max_wrong, sure=sure, across=across, thorough=reads) for reads in (False, True)
     )
+    if not rule.version:
+        typer.echo(f"no rule was fitted for {vectors.name!r}: only equal questions hit", err=True)
     bench, of_pairs = (
         Bench(one, vectors, max_wrong=max_wrong, tell=lambda line: typer.echo(line, err=True)) for one in (rule, thorough)
     )

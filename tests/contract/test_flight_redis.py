@@ -59,19 +59,19 @@ def asked(run: str, key: str) -> Flying:
 
 
 def told(port: int, advice: str) -> str:
-    return f"equal questions share an answer within one process only, since Redis at 127.0.0.1:{port} {advice}"
+    return f"questions share an answer within one process only, since Redis at 127.0.0.1:{port} {advice}"
 
 
 async def test_one_run_has_a_name_until_it_gives_it_back(leases: tuple[RedisLeases, RedisLeases], name: str) -> None:
     first, second = leases
-    assert await first.take(name, "a", lead_s=30) == "a"
-    assert await first.take(name, "a", lead_s=30) == "a"
-    assert await second.take(name, "b", lead_s=30) == "a"
-    await second.release(name, "b", kept=True)
-    assert await second.take(name, "b", lead_s=30) == "a"
-    await first.release(name, "a", kept=True)
-    assert await second.take(name, "b", lead_s=30) == "b"
-    assert await first.take(f"{name} other", "a", lead_s=30) == "a"
+    assert (await first.take(asked("a", name), lead_s=30)).holder == "a"
+    assert (await first.take(asked("a", name), lead_s=30)).holder == "a"
+    assert (await second.take(asked("b", name), lead_s=30)).holder == "a"
+    await second.release(asked("b", name), kept=True)
+    assert (await second.take(asked("b", name), lead_s=30)).holder == "a"
+    await first.release(asked("a", name), kept=True)
+    assert (await second.take(asked("b", name), lead_s=30)).holder == "b"
+    assert (await first.take(asked("a", f"{name} other"), lead_s=30)).holder == "a"
 
 
 @pytest.mark.parametrize("kept", [True, False, None])
@@ -80,31 +80,31 @@ async def test_who_waits_is_told_how_the_leader_landed(
     leases: tuple[RedisLeases, RedisLeases], name: str, kept: bool | None, first_waits: bool
 ) -> None:
     first, second = leases
-    await first.take(name, "a", lead_s=30)
+    await first.take(asked("a", name), lead_s=30)
     begun = time.monotonic()
-    waiting = asyncio.create_task(second.landing(name, "a", within_s=20))
+    waiting = asyncio.create_task(second.landing(asked("a", name), within_s=20))
     if first_waits:
         await asyncio.sleep(0.1)
         assert not waiting.done()
-    await first.release(name, "a", kept=kept)
+    await first.release(asked("a", name), kept=kept)
     assert await waiting is kept
     assert time.monotonic() - begun < 5
 
 
 async def test_a_landing_can_be_told_while_another_run_leads(leases: tuple[RedisLeases, RedisLeases], name: str) -> None:
     first, second = leases
-    await first.take(name, "a", lead_s=30)
-    await first.release(name, "a", kept=True)
-    await first.take(name, "b", lead_s=30)
-    assert await second.landing(name, "a", within_s=20) is True
-    assert await second.landing(name, "never led", within_s=20) is None
+    await first.take(asked("a", name), lead_s=30)
+    await first.release(asked("a", name), kept=True)
+    await first.take(asked("b", name), lead_s=30)
+    assert await second.landing(asked("a", name), within_s=20) is True
+    assert await second.landing(asked("never led", name), within_s=20) is None
 
 
 async def test_nobody_waits_longer_than_told(leases: tuple[RedisLeases, RedisLeases], name: str) -> None:
     first, second = leases
-    await first.take(name, "a", lead_s=30)
+    await first.take(asked("a", name), lead_s=30)
     begun = time.monotonic()
-    assert await second.landing(name, "a", within_s=0.6) is None
+    assert await second.landing(asked("a", name), within_s=0.6) is None
     assert 0.6 <= time.monotonic() - begun < 3
 
 
@@ -114,8 +114,8 @@ async def test_more_can_wait_than_there_are_connections_to_wait_with(
     first, second = leases
     names = [f"{name} {n}" for n in range(40)]
     for one in names:
-        await first.take(one, "a", lead_s=30)
-    waiting = [asyncio.create_task(second.landing(one, "a", within_s=20)) for one in names]
+        await first.take(asked("a", one), lead_s=30)
+    waiting = [asyncio.create_task(second.landing(asked("a", one), within_s=20)) for one in names]
     listening = []
     async with Redis.from_url(redis_server.url) as client:
         for _ in range(10):
@@ -123,28 +123,28 @@ async def test_more_can_wait_than_there_are_connections_to_wait_with(
             listening.append((await client.info("clients"))["blocked_clients"])
     assert 0 < max(listening) <= 4
     for one in names:
-        await first.release(one, "a", kept=True)
+        await first.release(asked("a", one), kept=True)
     assert await asyncio.gather(*waiting) == [True] * 40
 
 
 async def test_a_lease_is_renewed_until_the_time_to_lead_is_over(redis_server: RedisServer, name: str) -> None:
     async with leases_at(redis_server.url, lease_s=0.9) as first, leases_at(redis_server.url) as second:
         begun = time.monotonic()
-        await first.take(name, "a", lead_s=3)
+        await first.take(asked("a", name), lead_s=3)
         await asyncio.sleep(2)
         if time.monotonic() - begun < 2.5:
-            assert await second.take(name, "b", lead_s=30) == "a"
-        assert await second.landing(name, "a", within_s=20) is None
+            assert (await second.take(asked("b", name), lead_s=30)).holder == "a"
+        assert await second.landing(asked("a", name), within_s=20) is None
         assert time.monotonic() - begun < 6
-        assert await second.take(name, "b", lead_s=30) == "b"
+        assert (await second.take(asked("b", name), lead_s=30)).holder == "b"
 
 
 async def test_redis_keeps_nothing_for_ever(
     redis_server: RedisServer, leases: tuple[RedisLeases, RedisLeases], name: str
 ) -> None:
-    await leases[0].take(name, "a", lead_s=30)
-    await leases[0].take(f"{name} other", "b", lead_s=30)
-    await leases[0].release(f"{name} other", "b", kept=True)
+    await leases[0].take(asked("a", name), lead_s=30)
+    await leases[0].take(asked("b", f"{name} other"), lead_s=30)
+    await leases[0].release(asked("b", f"{name} other"), kept=True)
     async with Redis.from_url(redis_server.url, decode_responses=True) as client:
         lives_ms = {key: await client.pttl(key) for key in await client.keys("*") if name in str(key)}
     assert len(lives_ms) == 2
@@ -275,17 +275,17 @@ async def test_a_redis_that_comes_back_is_used_again(tmp_path_factory: pytest.Te
     folder = tmp_path_factory.mktemp("restarted")
     with serve_redis(folder) as server:
         async with leases_at(server.url) as first, leases_at(server.url) as second:
-            await first.take(name, "a", lead_s=30)
-            await second.take(f"{name} other", "a", lead_s=30)
+            await first.take(asked("a", name), lead_s=30)
+            await second.take(asked("a", f"{name} other"), lead_s=30)
             server.kill()
             with pytest.raises(StorageError):
-                await first.take(name, "a", lead_s=30)
+                await first.take(asked("a", name), lead_s=30)
             with serve_redis(folder, port=server.port):
                 with pytest.raises(StorageError):  # it rests
-                    await first.take(name, "a", lead_s=30)
+                    await first.take(asked("a", name), lead_s=30)
                 await asyncio.sleep(2.1)
-                assert await first.take(name, "a", lead_s=30) == "a"
-                assert await second.take(name, "b", lead_s=30) == "a"
+                assert (await first.take(asked("a", name), lead_s=30)).holder == "a"
+                assert (await second.take(asked("b", name), lead_s=30)).holder == "a"
                 # Before the server ends, or its clients see the connection break while they close it.
                 await first.aclose()
                 await second.aclose()
@@ -300,12 +300,12 @@ async def test_a_landing_that_could_not_be_told_is_told_in_a_moment(
             leases_at(server.url) as second,
             Redis.from_url(server.url) as client,
         ):
-            await first.take(name, "a", lead_s=30)
+            await first.take(asked("a", name), lead_s=30)
             await client.acl_setuser("default", enabled=True, nopass=True, commands=["-evalsha"])
             with pytest.raises(StorageError):
-                await first.release(name, "a", kept=True)
+                await first.release(asked("a", name), kept=True)
             await client.acl_setuser("default", enabled=True, nopass=True, commands=["+evalsha"])
-            assert await second.landing(name, "a", within_s=10) is True
+            assert await second.landing(asked("a", name), within_s=10) is True
 
 
 async def test_a_redis_that_hangs_delays_one_step_and_then_none(name: str) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 pytest.importorskip("torch")
 
+from evals.adjudication import key_of
 from groat.errors import GroatError
 from groat.text import fold
 from training import held_out
@@ -46,8 +47,8 @@ def test_no_held_out_pair_shares_a_text_with_a_row_that_is_trained_on(tmp_path: 
 
 
 def test_no_generated_row_is_one_of_our_own_traps() -> None:
-    own = {held_out.key_of(row.a, row.b) for row in held_out.held_out_own()}
-    assert not own & {held_out.key_of(row.a, row.b) for row in frame_rows(3000, 1)}
+    own = {key_of(row.a, row.b) for row in held_out.held_out_own()}
+    assert not own & {key_of(row.a, row.b) for row in frame_rows(3000, 1)}
 
 
 def test_our_own_traps_are_as_many_in_each_language_and_across_and_half_of_them_the_same() -> None:
@@ -61,7 +62,7 @@ def test_a_corrected_label_is_written_only_when_asked_for(tmp_path: Path, monkey
     first = held_out.held_out(data(tmp_path / "data"))["qqp-en"][0]
     other = 1 - int(first.label)
     file = tmp_path / "read.json"
-    file.write_text(json.dumps({"verdicts": {held_out.key_of(first.b, first.a): other}}), encoding="utf-8")
+    file.write_text(json.dumps({"verdicts": {key_of(first.b, first.a): other}}), encoding="utf-8")
     monkeypatch.setattr(held_out, "_READ", file)
     for flags, label in ((["--adjudicated"], other), ([], int(first.label))):
         held_out.main(["--data", str(tmp_path / "data"), "--out", str(tmp_path / "out"), *flags])
@@ -78,5 +79,5 @@ def test_the_verdicts_that_come_with_the_project_can_be_read() -> None:
 def test_damaged_verdicts_are_told_in_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "read.json").write_text("[", encoding="utf-8")
     monkeypatch.setattr(held_out, "_READ", tmp_path / "read.json")
-    with pytest.raises(GroatError, match=r"read\.json is not there or damaged; fetch the project again"):
+    with pytest.raises(GroatError, match=r"read\.json is not there or damaged; it must hold"):
         held_out.adjudicated()

@@ -59,6 +59,14 @@ async def test_pairs_keep_the_first_question_alone_and_report_each_language_and_
     assert reports[0].get("baselines", {})["cosine 0.9"]["correct_hits"] == 1
 
 
+async def test_embeddings_that_no_rule_was_fitted_for_serve_equal_questions_and_are_ranked_by_cosine() -> None:
+    pairs = [Pair(EN[0], EN[1], True, "en", None), Pair(EN[0], EN[2], False, "en", None), Pair(ZH[0], ZH[0], True, "zh", None)]
+    reports = await Bench(AcceptRule(None), vectors(), max_wrong=0.01).pairs("p", pairs)
+    assert [(one["lang"], one["hits"], one.get("auc"), one["reasons"]) for one in reports] == [
+        ("en", 0, 1.0, {"no_calibration": 2}), ("zh", 1, None, {"exact": 1}),
+    ]  # fmt: skip
+
+
 def trace(*angles: float, answers: str) -> Trace:
     turned = np.array(angles)
     return Trace(np.stack([np.cos(turned), np.sin(turned)], axis=1).astype(np.float32), list(answers))

@@ -1,13 +1,17 @@
 """Vectors: computed once for each question, of unit length, whoever makes them."""
 
 import asyncio
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from langchain_core.embeddings import Embeddings
 
+from graph.services import open_embedder
+from graph.settings import Settings
 from groat.embedding import LangChainEmbedder, RecentQueries, Vector
-from groat.errors import ModelError
+from groat.errors import ModelError, SettingsError
 from tests.fakes import WordEmbedder
 
 
@@ -131,3 +135,14 @@ async def test_a_failing_embedding_model_is_one_sentence_without_secrets() -> No
     assert str(caught.value) == sentence
     with pytest.raises(ModelError):
         await embedder.passages(["a"])
+
+
+def test_a_class_in_the_folder_where_one_works_is_found_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.chdir(tmp_path)
+    code = ["from langchain_core.embeddings import DeterministicFakeEmbedding as Fake", "def Mine(): return Fake(size=4)"]
+    (tmp_path / "embeddings_of_mine.py").write_text("\n".join(code), encoding="utf-8")
+    assert open_embedder(Settings(data_dir=tmp_path, embeddings="embeddings_of_mine:Mine")).name == "embeddings_of_mine:Mine/"
+    for absent in ("embeddings_of_nobody:Mine", "embeddings_of_mine:Yours"):
+        with pytest.raises(SettingsError, match="install their package, or correct the name, written as module:Class"):
+            open_embedder(Settings(data_dir=tmp_path, embeddings=absent))

@@ -6,15 +6,17 @@ import gc
 import random
 import selectors
 import threading
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ParamSpec
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from groat.cache.flight import Boarding, Flights, Flying
+from groat.cache.leases import Taken
 from groat.embedding import Vector
 from groat.errors import StorageError
 from groat.types import Language
@@ -71,7 +73,7 @@ def new_flights(leases: "SharedLeases | None" = None, *, wait_s: float = WAIT_S,
 
 
 def asked(run: str, key: str = "k", *, group: str = "g", text: str = "", language: Language = "en") -> Flying:
-    return Flying(run=run, group=group, key=key, text=text or key, language=language)
+    return Flying(run=run, group=group, key=key, text=text or key, language=language, vector=np.ones(1, dtype=np.float32))
 
 
 async def start(*boards: Coroutine[Any, Any, Boarding]) -> list[asyncio.Task[Boarding]]:
@@ -91,39 +93,46 @@ class SharedLeases:
     """What Redis does, for several ``Flights`` in one event loop: each step takes a millisecond; it can be lost."""
 
     lost: bool = False
-    holders: dict[str, tuple[str, float]] = field(default_factory=dict)
-    landings: dict[tuple[str, str], bool] = field(default_factory=dict)
+    holders: dict[tuple[str, str], tuple[Flying, float]] = field(default_factory=dict)
+    landings: dict[tuple[str, str, str], bool] = field(default_factory=dict)
     waiting: int = 0
 
-    async def take(self, name: str, run: str, *, lead_s: float) -> str:
+    async def take(self, question: Flying, *, lead_s: float, seen: Collection[str] | None = None) -> Taken:
         await self._step()
-        holder, until = self.holders.get(name, (run, 0.0))
-        if holder == run or until <= now():
-            self.holders[name] = run, now() + lead_s
+        name = question.group, question.key
+        holder, until = self.holders.get(name, (question, 0.0))
+        if holder.run == question.run or until <= now():
+            others = [one for one, ends in self.holders.values() if one.group == question.group and ends > now()]
+            fresh = tuple(one for one in others if one.vector is not None and one.run not in {question.run, *(seen or ())})
+            if seen is not None and fresh and name not in self.holders:
+                await self._step()
+                return Taken(None, fresh)
+            self.holders[name] = question, now() + lead_s
         await self._step()
-        return self.holders[name][0]
+        return Taken(self.holders[name][0].run)
 
-    async def landing(self, name: str, leader: str, *, within_s: float) -> bool | None:
-        until = now() + within_s
+    async def landing(self, leader: Flying, *, within_s: float) -> bool | None:
+        until, name = now() + within_s, (leader.group, leader.key)
         self.waiting += 1
         try:
             while True:
                 await self._step()
-                if (name, leader) in self.landings:
-                    return self.landings[name, leader]
-                holder, lead_until = self.holders.get(name, ("", 0.0))
-                if holder != leader or lead_until <= now() or until <= now():
+                if (*name, leader.run) in self.landings:
+                    return self.landings[*name, leader.run]
+                holder, lead_until = self.holders.get(name, (None, 0.0))
+                if holder is None or holder.run != leader.run or lead_until <= now() or until <= now():
                     return None
                 await asyncio.sleep(min(0.05, until - now()))
         finally:
             self.waiting -= 1
 
-    async def release(self, name: str, run: str, *, kept: bool | None) -> None:
+    async def release(self, question: Flying, *, kept: bool | None) -> None:
         await self._step()
-        if self.holders.get(name, ("", 0.0))[0] == run:
+        name = question.group, question.key
+        if name in self.holders and self.holders[name][0].run == question.run:
             del self.holders[name]
             if kept is not None:
-                self.landings[name, run] = kept
+                self.landings[*name, question.run] = kept
 
     async def _step(self) -> None:
         await asyncio.sleep(0.001)
@@ -456,6 +465,58 @@ async def test_processes_share_one_answer_and_each_waits_once() -> None:
     assert leases.holders == {}
 
 
+@pytest.mark.parametrize(
+    ("texts", "language"),
+    [(["return a lamp", "return lamps", "return my lamp"], "en"), (["退货 怎么办", "退货 流程", "退货 怎样做"], "zh")],
+)
+@jumping
+async def test_questions_that_are_alike_share_one_answer_in_whatever_processes(texts: list[str], language: Language) -> None:
+    leases = SharedLeases()
+    flights = [new_flights(leases) for _ in range(3)]
+    questions = [asked(text, text, text=text, language=language) for text in texts]
+    tasks = await start(*[flights[n].board(one, alike=first_word(one, takes_s=0.001)) for n, one in enumerate(questions)])
+    other = asked("other", "other", text="pay a bill", language=language)
+    assert led(await flights[0].board(other, alike=first_word(other)))
+    elsewhere = asked("elsewhere", texts[1], group="another tenant", text=texts[1], language=language)
+    assert led(await flights[1].board(elsewhere, alike=first_word(elsewhere)))
+    assert [task.done() for task in tasks] == [True, False, False]
+    await flights[0].land(texts[0], kept=True)
+    boardings = await asyncio.gather(*tasks)
+    assert [boarding.leads for boarding in boardings] == [True, False, False]
+    assert all(boarding.kept and boarding.waited_for == texts[0] for boarding in boardings[1:])
+    assert [one.count() for one in flights] == [1, 1, 0]
+
+
+@jumping
+async def test_who_waits_for_a_question_alike_in_another_process_leads_when_that_one_gives_up() -> None:
+    leases = SharedLeases()
+    here, there = new_flights(leases), new_flights(leases)
+    await there.board(asked("a", "one", text="lamp 1"))
+    second, third = asked("b", "two", text="lamp 2"), asked("c", "three", text="lamp 3")
+    tasks = await start(*[here.board(one, alike=first_word(one)) for one in (second, third)])
+    await there.land("a", kept=None)
+    first = await tasks[0]
+    assert (first.leads, first.waited_for) == (True, "a")
+    await here.land("b", kept=True)
+    assert (await tasks[1]).kept
+
+
+@jumping
+async def test_where_many_come_in_other_processes_the_comparing_ends() -> None:
+    leases = SharedLeases()
+    here, there = new_flights(leases), new_flights(leases)
+    asks = 0
+
+    async def slow(flying: Sequence[Flying]) -> None:
+        nonlocal asks
+        asks += 1
+        await there.board(asked(f"newcomer {asks}", f"newcomer {asks}"))
+
+    await there.board(asked("a", "a"))
+    assert led(await here.board(asked("b", "b"), alike=slow))
+    assert asks == 3
+
+
 @jumping
 async def test_followers_in_another_process_go_on_when_there_is_no_answer_to_keep() -> None:
     leases = SharedLeases()
@@ -509,12 +570,12 @@ async def test_who_is_cancelled_while_it_takes_the_lease_gives_it_back() -> None
     flights = new_flights(leases)
     leader = asyncio.create_task(flights.board(asked("a")))
     await asyncio.sleep(0.0015)
-    assert [run for run, _ in leases.holders.values()] == ["a"]
+    assert [one.run for one, _ in leases.holders.values()] == ["a"]
     follower = asyncio.create_task(flights.board(asked("b")))
     await asyncio.sleep(0)
     leader.cancel()
     assert led(await follower)
-    assert [run for run, _ in leases.holders.values()] == ["b"]
+    assert [one.run for one, _ in leases.holders.values()] == ["b"]
 
 
 @jumping
