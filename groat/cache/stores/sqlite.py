@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from groat.cache.entry import Entry
+from groat.cache.stores.counting import counted
 from groat.cache.stores.schema import connect, damaged, storage_error
 from groat.cache.stores.vectors import VectorIndex
 from groat.embedding import Vector
@@ -142,7 +143,7 @@ class SqliteStore:
 
 
 def _evict(db: sqlite3.Connection, max_entries: int, now: float) -> None:
-    kept = db.execute("SELECT count(*) FROM entries").fetchone()[0]
+    kept = counted(db)
     if kept <= max_entries:
         return
     surplus = kept - max_entries - db.execute("DELETE FROM entries WHERE expires_at <= ?", (now,)).rowcount
