@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groat.cache.calibration import Calibration
-from groat.cache.evidence import NAMES, evidence
+from groat.cache.evidence import CODES, NAMES, evidence
 from groat.cache.guard import differences
 from groat.cache.template import shared_template
 from groat.cache.verifier import Mode, Scope, Verifier
@@ -219,11 +219,11 @@ class AcceptRule:
         return found + [replace(one, score=min(one.score, _HOPELESS)) for one in rest]
 
     def _verdict(self, asked: Asked, one: _Weighed[K], promise: float) -> Judged[K]:
-        found = differences(asked["search_text"], one.entry.question)
-        if one.scope == "across":
-            found = found if self._across else sorted([*found, "language"])
+        found = [code for code, value in zip(CODES, one.values[-len(CODES) :], strict=True) if value]
+        if one.scope == "across" and not self._across:
+            found.append("language")
         if shared_template(asked["search_text"], one.entry.question):
-            found = sorted([*found, "template"])
+            found.append("template")
         least = self._least(one.scope, one.mode, promise)
         served = least is not None and one.score >= least[0] and not {"language", "template"} & set(found)
         served = served and _near(asked, one.entry, one.cosine)
@@ -231,12 +231,12 @@ class AcceptRule:
             "entry_id": one.entry.entry_id,
             "question": one.entry.question,
             "similarity": round(one.cosine, 6),
-            "differences": found,
+            "differences": sorted(found),
             "score": round(one.score, 4),
             "judged": None if one.opinion is None else round(one.opinion, 4),
             "least_score": None if least is None else round(least[0], 4),
             "bound": None if least is None else least[1],
-            "evidence": {name: round(float(value), 4) for name, value in zip(NAMES, one.values, strict=True) if value},
+            "evidence": {name: round(value, 4) for name, value in zip(NAMES, one.values.tolist(), strict=True) if value},
         }
         return Judged(one.entry, candidate, accepted=served)
 
