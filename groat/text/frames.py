@@ -3,7 +3,7 @@
 Only ways of asking that never change the answer are made one, and only where the words around them leave no doubt. "How can
 I" followed by what somebody does asks for the way; "can I" asks for leave and "how did I" for what happened, so they stay.
 怎么 asks for the way or for the reason (怎么没到账), so it becomes 如何 only before a verb of ``_DEEDS`` in a clause without a
-negation, without 了 and without anybody else's doing. What asks about words themselves is left alone.
+negation, without 了 and without anybody else's doing. 怎么才能 may ask what it takes, so it stays apart from 怎么. What asks about words themselves is left alone.
 """
 
 import regex
@@ -51,7 +51,7 @@ _WHERE = regex.compile(
 )
 _OPENING = regex.compile(
     r"^(?:(?:so|ok|okay|well|um)[, ]+|(?:(?:can|could|will|would) (?:you|someone|somebody|anyone|anybody) (?:please |kindly )?"
-    r"(?:tell me|explain(?: to me)?|show me|let me know)|(?:explain(?: to me)?|show me|let me know)|"
+    r"(?:tell me|explain(?: to me)?|show me|let me know(?! when))|(?:explain(?: to me)?|show me|let me know(?! when))|"
     r"does (?:anyone|anybody) (?:here )?know|i (?:need|would like|want) to know)[, ]+)(?=(?:how|what|where|when|which|who|why)\b)"
 )
 _MUST = regex.compile(r"^do i have to (?=\p{L})")
@@ -88,7 +88,7 @@ _DOUBT = regex.compile(
 _OTHERS = regex.compile(r"[你您他她它们谁员商客司友公婆妈爸师生人方店行台统家官府警]")
 """Signs of somebody else: 商家怎么取消订单 may ask why."""
 _WAY_ZH = regex.compile(
-    rf"^(?P<topic>[^怎如咋何,，。!！?？;；\s]{{0,10}}?)(?:应该|应当|该|要|需要)?(?:怎么样|怎么|如何)(?:才能)?"
+    rf"^(?P<topic>[^怎如咋何,，。!！?？;；\s]{{0,10}}?)(?:应该|应当|该|要|需要)?(?:怎么样|怎么|如何)"
     rf"(?P<deed>(?:{_DEEDS})(?![我你您他她它])[^怎如何什哪,，。!！?？;；\s]*)$"
 )
 _METHOD_ZH = regex.compile(rf"^(?P<deed>(?:{_DEEDS})[^怎如何什哪的,，。!！?？;；\s]{{1,12}})的(?:方法|办法|步骤|流程)是(?:什么|怎样的|怎么样的)$")
@@ -135,7 +135,7 @@ def _way(text: str) -> str:
     if method := _METHOD_ZH.match(text):
         text = f"如何{method['deed']}"
     found = _WAY_ZH.match(text)
-    if found is None or _DOUBT.search(text):
+    if found is None or _DOUBT.search(found["topic"] + found["deed"]):
         return text
     topic = _OWN.sub("", found["topic"])
     return text if _OTHERS.search(topic) else f"{topic}如何{found['deed']}"
@@ -143,7 +143,7 @@ def _way(text: str) -> str:
 
 def _place(text: str) -> str:
     found = _PLACE_ZH.match(text)
-    if found is None or _DOUBT.search(text):
+    if found is None or _DOUBT.search(found["topic"] + found["deed"]):
         return text
     topic = _OWN.sub("", found["topic"])
     return text if _OTHERS.search(topic) else f"{topic}哪里{found['deed']}"
