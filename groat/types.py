@@ -143,7 +143,8 @@ class Lookup(TypedDict):
     reason: str
     """Short reason code. Hit: "exact", "normalised" (equal but for politeness or the
     kind of Chinese characters), "similar". Miss: "below_threshold", "differs", "stale", "empty", "follow_up",
-    "templated", "no_calibration" (no rule fits the vectors), "not_proven" (no score keeps the
+    "templated", "passages" (this question finds other documents than the answer stands on), "uncovered" (it names what
+    neither the kept question nor the answer does), "no_calibration" (no rule fits the vectors), "not_proven" (no score keeps the
     promise). Off: "personal", "time_bound", "pasted", "off". Error: the sentence of the failure."""
     candidate: CacheCandidate | None
     threshold: float | None
