@@ -167,20 +167,29 @@ class CheckCache:
         async def current_versions(ids: Collection[str]) -> dict[str, str]:
             return await self.knowledge.versions(ids, tenant=asked["tenant"])
 
-        lookup, kept = await self.answers.lookup(identity, asked, embed=embed, current_versions=current_versions)
+        lookup, kept = await self.answers.lookup(
+            identity, asked, embed=embed, current_versions=current_versions, documents_for=self.documents_for
+        )
         if lookup["outcome"] != "miss" or not self.answers.keeps(asked):
             return lookup, kept
         boarding = await self._board(identity, asked, run, known.get(asked["search_text"]))
         if boarding.waited_for is None:
             return lookup, kept
         if boarding.kept or boarding.leads:
-            lookup, kept = await self.answers.lookup(identity, asked, embed=embed, current_versions=current_versions)
+            lookup, kept = await self.answers.lookup(
+                identity, asked, embed=embed, current_versions=current_versions, documents_for=self.documents_for
+            )
         if kept is not None:
             await self.flights.land(run, kept=True)
         waited: Waited = {
             "run": boarding.waited_for, "ms": round(boarding.waited_s * 1000, 2), "kept": boarding.kept
         }  # fmt: skip
         return {**lookup, "waited": waited}, kept
+
+    async def documents_for(self, asked: Asked) -> list[str]:
+        """Return the documents that fit the question, best first; its vector is remembered by the embedder."""
+        found = await self.knowledge.search(asked["search_text"], tenant=asked["tenant"])
+        return list(dict.fromkeys(passage["document_id"] for passage in found))
 
     async def _board(self, identity: Identity, asked: Asked, run: str, vector: Vector | None) -> Boarding:
         """Lead, or wait for who does."""

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groat.cache.calibration import Calibration
-from groat.cache.evidence import NAMES, evidence
+from groat.cache.evidence import CODES, NAMES, evidence
 from groat.cache.guard import differences
 from groat.cache.judged import Judged as Judged
 from groat.cache.judged import K, cosine_of
@@ -206,27 +206,27 @@ class AcceptRule:
 
     def _verdict(self, asked: Asked, one: _Weighed[K], promise: float, category: str) -> Judged[K]:
         assert self.verifier is not None  # its caller looked
-        found = differences(asked["search_text"], one.entry.question)
-        if one.scope == "across":
-            found = found if self._across else sorted([*found, "language"])
+        found = [code for code, value in zip(CODES, one.values[-len(CODES) :], strict=True) if value]
+        if one.scope == "across" and not self._across:
+            found.append("language")
         if shared_template(asked["search_text"], one.entry.question):
-            found = sorted([*found, "template"])
+            found.append("template")
         standing = self._standing(one.scope, one.mode, promise, category)
         least = standing.least
         if one.second is not None and one.second < self.verifier.artifact.veto[one.scope]:
-            found = sorted([*found, "judge"])
+            found.append("judge")
         may = _near(asked, one.entry, one.cosine) and not {"language", "template", "judge"} & set(found)
         served = may and least is not None and one.score >= least[0]
         candidate: CacheCandidate = {
             "entry_id": one.entry.entry_id,
             "question": one.entry.question,
             "similarity": round(one.cosine, 6),
-            "differences": found,
+            "differences": sorted(found),
             "score": round(one.score, 4),
             "judged": None if one.opinion is None else round(one.opinion, 4),
             "least_score": None if least is None else round(least[0], 4),
             "bound": None if least is None else least[1],
-            "evidence": {name: round(float(value), 4) for name, value in zip(NAMES, one.values, strict=True) if value},
+            "evidence": {name: round(value, 4) for name, value in zip(NAMES, one.values.tolist(), strict=True) if value},
         }
         if one.second is not None:
             candidate["second"] = round(one.second, 4)

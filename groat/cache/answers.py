@@ -12,6 +12,7 @@ from groat.cache.identity import exact_text, identity_key
 from groat.cache.paraphrases import without_refused
 from groat.cache.policy import CachePolicy, Ruling
 from groat.cache.stores.protocol import AnswerStore
+from groat.cache.vetoes import DocumentsFor, Vetoes, refused_by
 from groat.embedding import Vector
 from groat.errors import BadInput, GroatError, StorageError
 from groat.text import fold
@@ -74,12 +75,20 @@ class AnswerCache:
         return self._rule
 
     async def lookup(
-        self, identity: Identity, asked: Asked, *, embed: Embed, current_versions: CurrentVersions
+        self,
+        identity: Identity,
+        asked: Asked,
+        *,
+        embed: Embed,
+        current_versions: CurrentVersions,
+        documents_for: DocumentsFor | None = None,
     ) -> tuple[Lookup, CachedAnswer | None]:
         """Find an answer that may be served.
 
         An equal question is found without ``embed``, which is called at most once. Before anything is served,
-        ``current_versions`` must return exactly the versions that the answer stands on, else the entry is deleted.
+        ``current_versions`` must return exactly the versions that the answer stands on, else the entry is deleted. Before
+        anything is served by likeness, ``documents_for``, called at most once, must find the answer's documents for this
+        question too (``groat.cache.vetoes``).
 
         Never raises a ``GroatError``: when the store, the embedder or the versions fail, the outcome is "error" and the
         reason is the sentence of the failure, since the question can still be answered. Outcome "off" means that the policy
@@ -89,7 +98,8 @@ class AnswerCache:
         if ruling.cache == "never":
             return self._decided("off", ruling.reason), None
         try:
-            lookup, entry = await self._search(identity, asked, ruling, embed, current_versions)
+            vetoes = Vetoes(asked, documents_for)
+            lookup, entry = await self._search(identity, asked, ruling, embed, current_versions, vetoes)
         except GroatError as error:
             self.last_failure = str(error)
             return self._decided("error", str(error)), None
@@ -189,7 +199,13 @@ class AnswerCache:
         await self._store.check()
 
     async def _search(
-        self, identity: Identity, asked: Asked, ruling: Ruling, embed: Embed, current_versions: CurrentVersions
+        self,
+        identity: Identity,
+        asked: Asked,
+        ruling: Ruling,
+        embed: Embed,
+        current_versions: CurrentVersions,
+        vetoes: Vetoes,
     ) -> tuple[Lookup, Entry | None]:
         key = identity_key(identity)
         same = await self._store.exact(key, exact_text(asked["text"]), now=self._clock())
@@ -208,18 +224,31 @@ class AnswerCache:
         nearest = await self._store.nearest(key, vector, embedder=embedder, limit=NEAREST, now=self._clock())
         judged = await self._rule.judge(asked, nearest, max_wrong=ruling.max_wrong, category=ruling.category)
         judged = [without_refused(one, exact_text(asked["text"])) for one in judged]
-        return await self._choose(judged, threshold, same is not None, current_versions)
+        return await self._choose(judged, threshold, same is not None, current_versions, vetoes)
 
     async def _choose(
-        self, judged: Sequence[Judged[Entry]], threshold: float, stale: bool, current_versions: CurrentVersions
+        self,
+        judged: Sequence[Judged[Entry]],
+        threshold: float,
+        stale: bool,
+        current_versions: CurrentVersions,
+        vetoes: Vetoes,
     ) -> tuple[Lookup, Entry | None]:
         """Serve the best accepted candidate whose documents are unchanged; explain the miss by the best one refused."""
+        refusal: Lookup | None = None
         for one in judged:
             if not one.accepted:
                 continue
-            if await self._is_true(one.entry, current_versions):
+            if not await self._is_true(one.entry, current_versions):
+                stale = True
+            elif not (against := await vetoes.against(one.entry)):
                 return self._decided("hit", "similar", tier="semantic", candidate=one.candidate, threshold=threshold), one.entry
-            stale = True
+            else:
+                refusal = refusal or self._decided(
+                    "miss", min(against), candidate=refused_by(one.candidate, against), threshold=threshold
+                )
+        if refusal is not None:
+            return refusal, None
         if not judged:
             return self._decided("miss", "stale" if stale else "empty", threshold=threshold), None
         best = judged[0].candidate

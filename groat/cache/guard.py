@@ -5,7 +5,7 @@ that nothing here is found. The checks know words, not meaning: they miss what n
 wordings of one question, which costs a hit and harms nobody.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from difflib import SequenceMatcher
 from functools import lru_cache
 
@@ -13,6 +13,7 @@ import regex
 
 from groat.cache.opposites import opposite_sides
 from groat.text import content_words, denials, detect_language, figures, fold
+from groat.types import Language
 
 GUARD_VERSION = 1
 """Raise this when any check changes: a calibration made with other checks is refused."""
@@ -30,12 +31,24 @@ def differences(a: str, b: str) -> list[str]:
     "swapped". Symmetric, empty for
     texts that are equal after folding, never raises; about 0.1 ms for questions of usual length.
     """
-    left, right = fold(a), fold(b)
+    left, right = folded(a), folded(b)
     if left == right:
         return []
     found = [code for code, differ in _CHECKS.items() if differ(left, right)]
     # Folding strips quotation marks at the ends, so this check reads the texts as they came.
     return sorted([*found, "quoted"] if _quoted_differs(a.casefold(), b.casefold()) else found)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def folded(text: str) -> str:
+    """Return the folded text, remembered."""
+    return fold(text)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def language_of(text: str) -> Language:
+    """Return the language of a text, remembered."""
+    return detect_language(text)
 
 
 def _figures_differ(a: str, b: str) -> bool:
@@ -64,7 +77,14 @@ def _denials(text: str) -> int:
 def _prefixed(a: str, b: str) -> bool:
     """Say whether ``b`` has a word of ``a`` with a denying prefix that ``a`` lacks."""
     left, right = _word_set(a), _word_set(b)
-    return any(prefix + word in right - left for word in left - right if len(word) > 3 for prefix in _DENYING_PREFIX)
+    plain = {word for word in left - right if len(word) > 3}
+    return bool(plain) and any(
+        word[len(prefix) :] in plain
+        for word in right - left
+        if word.startswith(_DENYING_PREFIX)
+        for prefix in _DENYING_PREFIX
+        if word.startswith(prefix)
+    )
 
 
 @lru_cache(maxsize=_REMEMBERED)
@@ -89,6 +109,12 @@ _QUESTION_WORDS = {
     "way": r"\bhow (?:do|can|to|should|could|would)\b|怎么(?!样|回事|了|还|会|没|不)|如何|怎样|咋(?!样|回事|了|还|会|没|不)",
 }
 _ASKS = {kind: regex.compile(pattern) for kind, pattern in _QUESTION_WORDS.items()}
+# What each of the patterns can begin with: most texts need not be searched for most of them.
+_ASKS_FROM = {
+    "reason": frozenset("wh为怎原干咋"), "place": frozenset("w哪在什何那"), "time": frozenset("w什何啥几哪多"),
+    "person": frozenset("w谁"), "price": frozenset("hwp多价什费怎"), "duration": frozenset("h多几"), "count": frozenset("h多几"),
+    "definition": frozenset("wm什是的"), "way": frozenset("h怎如咋"),
+}  # fmt: skip
 # People ask for the way with "where" ("Where do I change ...?"), and "how much" for the price of a thing with its count.
 _SAME_ASKING = [{"way", "place"}, {"price", "count"}, {"way", "price"}, {"time", "duration"}]
 
@@ -103,7 +129,8 @@ def _question_word_differs(a: str, b: str) -> bool:
 @lru_cache(maxsize=_REMEMBERED)
 def asked_kinds(text: str) -> set[str]:
     """Return what a folded question asks for: a reason, a place, a price ..."""
-    return {kind for kind, pattern in _ASKS.items() if pattern.search(text)}
+    characters = frozenset(text)
+    return {kind for kind, pattern in _ASKS.items() if not _ASKS_FROM[kind].isdisjoint(characters) and pattern.search(text)}
 
 
 _CONNECTOR = regex.compile(
@@ -115,20 +142,22 @@ _WINDOW = 4
 
 def _direction_differs(a: str, b: str) -> bool:
     """From X to Y against from Y to X, and X against Y in a comparison, in either language."""
-    one, other = _ends(a), _ends(b)
-    return any(connector in other and _crossed(before, after, *other[connector]) for connector, (before, after) in one.items())
+    return any(
+        _crossed(*_ends(a, connector), *_ends(b, connector)) for connector in _connectors(a).keys() & _connectors(b).keys()
+    )
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def _ends(text: str) -> dict[str, tuple[set[str], set[str]]]:
-    """Return for each connector the content words shortly before and shortly after it."""
-    return {
-        match.group(): (
-            set(content_words(text[: match.start()])[-_WINDOW:]),
-            set(content_words(text[match.end() :])[:_WINDOW]),
-        )
-        for match in _CONNECTOR.finditer(text)
-    }
+def _connectors(text: str) -> dict[str, tuple[int, int]]:
+    """Return for each connector where it stands last."""
+    return {match.group(): match.span() for match in _CONNECTOR.finditer(text)}
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _ends(text: str, connector: str) -> tuple[set[str], set[str]]:
+    """Return the content words shortly before and shortly after a connector."""
+    start, end = _connectors(text)[connector]
+    return set(content_words(text[:start])[-_WINDOW:]), set(content_words(text[end:])[:_WINDOW])
 
 
 def _crossed(before: set[str], after: set[str], other_before: set[str], other_after: set[str]) -> bool:
@@ -139,24 +168,32 @@ def _crossed(before: set[str], after: set[str], other_before: set[str], other_af
 _WORD = regex.compile(r"[\p{L}\p{N}]+(?:-[\p{L}\p{N}]+)*")
 _LATIN = regex.compile(r"[\p{Latin}\d]+(?:[.&+'’-][\p{Latin}\d]+)*[+#]*")
 _CODE = regex.compile(r"(?=\S*\d)(?=\S*\p{Latin})[\p{Latin}\d]+(?:[._-][\p{Latin}\d]+)*")
+_DIGIT = regex.compile(r"\d")
+_JOINS = str.maketrans("", "", "-'’.")
 _NO_NAMES = frozenset("app apps ok hi hello pc".split())
 
 
 def _name_differs(a: str, b: str) -> bool:
     """Latin names in only one of two Chinese questions; codes such as "a92s" or "e-42" in only one of two English ones."""
-    if detect_language(a) == detect_language(b) == "zh":
+    if language_of(a) == language_of(b) == "zh":
         return _latin(a) != _latin(b)
-    return set(_CODE.findall(a)) != set(_CODE.findall(b))
+    return _codes(a) != _codes(b)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _codes(text: str) -> set[str]:
+    return set(_CODE.findall(text)) if _DIGIT.search(text) else set()
 
 
 @lru_cache(maxsize=_REMEMBERED)
 def _latin(text: str) -> set[str]:
-    return {regex.sub(r"[-'’.]", "", word) for word in _LATIN.findall(text) if not word.isdigit()} - _NO_NAMES
+    return {word.translate(_JOINS) for word in _LATIN.findall(text) if not word.isdigit()} - _NO_NAMES
 
 
 _QUOTED = regex.compile(
     r"“([^”]+)”|\"([^\"]+)\"|「([^」]+)」|《([^》]+)》|『([^』]+)』|(?<!\w)'([^']{2,})'(?!\w)|‘([^’]{2,})’(?!\w)"
 )
+_QUOTES = frozenset("“\"「《『'‘")
 
 
 def _quoted_differs(a: str, b: str) -> bool:
@@ -164,11 +201,13 @@ def _quoted_differs(a: str, b: str) -> bool:
     if left and right:
         return left != right
     # Quotation marks are often left out; the words must then stand in the other question all the same.
-    return any(words not in fold(b) for words in left) or any(words not in fold(a) for words in right)
+    return any(words not in folded(b) for words in left) or any(words not in folded(a) for words in right)
 
 
 @lru_cache(maxsize=_REMEMBERED)
 def _quoted(text: str) -> set[str]:
+    if _QUOTES.isdisjoint(text):
+        return set()
     return {fold(part) for match in _QUOTED.finditer(text) for part in match.groups() if part}
 
 
@@ -194,6 +233,8 @@ def _swapped(a: str, b: str) -> bool:
     different pairs as equal ones.
     """
     left, right = _content(a), _content(b)
+    if not _one_piece(left, right):
+        return False
     changes = [change for change in SequenceMatcher(None, left, right, autojunk=False).get_opcodes() if change[0] != "equal"]
     if len(changes) != 1 or changes[0][0] != "replace":
         return False
@@ -201,9 +242,18 @@ def _swapped(a: str, b: str) -> bool:
     return not _same_stem("".join(left[i:j]), "".join(right[k:m]))
 
 
+def _one_piece(a: Sequence[str], b: Sequence[str]) -> bool:
+    """Say whether what differs is one stretch of each that has nothing in common: without that there is more than one change."""
+    short = min(len(a), len(b))
+    begin = next((place for place in range(short) if a[place] != b[place]), short)
+    end = next((place for place in range(short - begin) if a[-1 - place] != b[-1 - place]), short - begin)
+    left, right = a[begin : len(a) - end], b[begin : len(b) - end]
+    return bool(left) and bool(right) and set(left).isdisjoint(right)
+
+
 @lru_cache(maxsize=_REMEMBERED)
 def _content(text: str) -> list[str]:
-    if detect_language(text) == "zh":
+    if language_of(text) == "zh":
         return list(_LIGHT_ZH.sub("", text))
     return [word for word in content_words(text) if word not in _LIGHT_EN and not word[0].isdigit()]
 

@@ -7,7 +7,7 @@ from typing import Final
 
 import regex
 
-from groat.text import plain_wording
+from groat.text import question_form
 from groat.types import Identity, Turn
 
 # `fold` strips outer punctuation; these signs change a question there ("C#" is not "C", "5%" is not "5", "-5" is not "5").
@@ -45,10 +45,10 @@ def tools_key(tools: Sequence[Mapping[str, object]] | None) -> str:
 def exact_text(question: str) -> str:
     """Return the form in which two questions are the same question without any doubt.
 
-    Width, case, repeated space, outer punctuation, traditional and simplified characters and politeness are made equal, except
-    outer signs that carry meaning.
+    Width, case, repeated space, outer punctuation, traditional and simplified characters, politeness and the usual ways of
+    asking ("How can I", "How to") are made equal, except outer signs that carry meaning.
     """
-    folded = plain_wording(question)
+    folded = question_form(question)
     edges = [(m.group("head") or "") + (m.group("tail") or "") for m in _MEANINGFUL_EDGE.finditer(_same_width(question))]
     return f"{folded} {'|'.join(edges)}" if any(edges) else folded
 

@@ -1,5 +1,7 @@
 """Words with opposites, read from ``opposites.toml``, and whether two questions stand on different sides of one."""
 
+import operator
+import re
 import tomllib
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,6 +14,7 @@ _PARTED = regex.compile(
     r"\b(?P<verb>turn|turned|turning|switch|switched|switching|send|sent|give|log|"
     r"sign) (?P<object>.{1,40}?) (?P<particle>on|off|back|in|out)\b"
 )
+_PARTED_VERB = re.compile(r"turn|switch|sen[dt]|give|log|sign")
 
 
 @dataclass(frozen=True)
@@ -46,10 +49,10 @@ def opposite_sides(a: str, b: str) -> bool:
 @lru_cache(maxsize=8192)
 def _named(text: str) -> dict[int, frozenset[int]]:
     """Return number of a group -> the sides that the text names, of the groups of which it names any."""
-    joined = _PARTED.sub(r"\g<verb> \g<particle> \g<object>", text)
+    joined = _PARTED.sub(r"\g<verb> \g<particle> \g<object>", text) if _PARTED_VERB.search(text) else text
     # Most texts hold a word of few groups, and finding these takes a twentieth of what all patterns would.
-    starts = {joined[at : at + size] for size in (1, 2) for at in range(len(joined) - size + 1)}
-    likely = {number for start in starts for word, number in _starts().get(start, ()) if word in joined}
+    starts = {*joined, *map(operator.add, joined, joined[1:])} & _starts().keys()
+    likely = {number for start in starts for word, number in _starts()[start] if word in joined}
     found = {number: _groups()[number].named(joined) for number in likely}
     return {number: sides for number, sides in found.items() if sides}
 

@@ -197,19 +197,22 @@ def version_of(artifact: VerifierArtifact) -> str:
 
 class _Model:
     def __init__(self, trees: Trees) -> None:
+        # All nodes in one row, tree after tree, and both children of a node side by side: few and simple steps for numpy.
+        feature = np.array(trees.feature, dtype=np.intp)
         self._base, self._depth = trees.base, trees.depth
-        self._feature, self._left, self._right = (np.array(part) for part in (trees.feature, trees.left, trees.right))
-        self._threshold, self._value = np.array(trees.threshold), np.array(trees.value)
-        self._rows = np.arange(len(self._feature))
+        self._roots = np.arange(len(feature), dtype=np.intp) * feature.shape[1]
+        right, left = (np.array(part, dtype=np.intp) + self._roots[:, None] for part in (trees.right, trees.left))
+        self._feature, self._child = feature.ravel(), np.stack([right, left], axis=-1).ravel()
+        self._threshold, self._value = np.array(trees.threshold).ravel(), np.array(trees.value).ravel()
 
     def scores(self, evidence: NDArray[np.float64]) -> NDArray[np.float64]:
-        count = len(evidence)
-        node = np.zeros((count, len(self._rows)), dtype=np.intp)
-        place = np.arange(count)[:, None]
+        count, names = evidence.shape
+        values, row = np.ascontiguousarray(evidence).ravel(), np.arange(count)[:, None] * names
+        node = np.broadcast_to(self._roots, (count, len(self._roots)))
         for _ in range(self._depth):
-            below = evidence[place, self._feature[self._rows, node]] <= self._threshold[self._rows, node]
-            node = np.where(below, self._left[self._rows, node], self._right[self._rows, node])
-        found: NDArray[np.float64] = self._base + self._value[self._rows, node].sum(axis=1)
+            below = values.take(self._feature.take(node) + row) <= self._threshold.take(node)
+            node = self._child.take(2 * node + below)
+        found: NDArray[np.float64] = self._base + self._value.take(node).sum(axis=1)
         return found
 
 

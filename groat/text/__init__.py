@@ -4,6 +4,7 @@ from groat.text.citations import citations, without_citations
 from groat.text.clean import MAX_QUESTION_CHARS, clean_question, fold
 from groat.text.fence import unfenced
 from groat.text.figures import figures
+from groat.text.frames import question_form
 from groat.text.language import cjk_share, detect_language
 from groat.text.negation import denials
 from groat.text.sentences import sentence_spans
@@ -23,6 +24,7 @@ __all__ = [
     "figures",
     "fold",
     "plain_wording",
+    "question_form",
     "sentence_spans",
     "simplified",
     "unfenced",

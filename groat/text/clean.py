@@ -1,6 +1,7 @@
 """Bring a question into a form that can be compared, and refuse what cannot be asked."""
 
 import unicodedata
+from functools import lru_cache
 
 import regex
 
@@ -9,7 +10,8 @@ from groat.errors import BadInput
 MAX_QUESTION_CHARS = 20_000
 """Longest question, in characters: about 5,000 English or 14,000 Chinese tokens, well inside every model's window."""
 
-_EDGE = regex.compile(r"^[\s\p{P}]+|[\s\p{P}]+$")
+_EDGE = regex.compile(r"[\s\p{P}]")
+_ASCII_EDGE = "".join(char for char in map(chr, range(128)) if _EDGE.match(char))
 _SPACE = regex.compile(r"\s+")
 _INVISIBLE = regex.compile(r"[\p{Cf}]")
 _HAN_SPACE = regex.compile(r"(?<=\p{Han})\s+(?=\p{Han})")
@@ -41,6 +43,29 @@ def fold(text: str) -> str:
 
     Inner punctuation stays, because "5.6" and "56" differ. The result may be empty for a text of punctuation alone.
     """
-    flat = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text)).casefold()
-    flat = _HAN_SPACE.sub("", _SPACE.sub(" ", flat))
-    return _EDGE.sub("", flat) or flat.strip()
+    flat = unicodedata.normalize("NFKC", text)
+    # What can be printed holds nothing invisible, and no white space but the plain one.
+    if not flat.isprintable():
+        flat = _INVISIBLE.sub("", flat)
+    flat = flat.casefold()
+    if "  " in flat or not flat.isprintable():
+        flat = _SPACE.sub(" ", flat)
+    if flat.isascii():
+        return flat.strip(_ASCII_EDGE) or flat.strip()
+    if " " in flat:
+        flat = _HAN_SPACE.sub("", flat)
+    return _inner(flat) or flat.strip()
+
+
+def _inner(text: str) -> str:
+    begin, end = 0, len(text)
+    while begin < end and _is_edge(text[begin]):
+        begin += 1
+    while begin < end and _is_edge(text[end - 1]):
+        end -= 1
+    return text[begin:end]
+
+
+@lru_cache(maxsize=8192)
+def _is_edge(char: str) -> bool:
+    return _EDGE.match(char) is not None

@@ -1,5 +1,6 @@
 """Find the figures of a text (numbers, percentages, clock times, dates) in one spelling, Chinese numerals included."""
 
+import re
 import unicodedata
 
 import regex
@@ -21,7 +22,7 @@ _HAN_NUMBER = regex.compile(
     r"|[零〇一二两三四五六七八九十百千万亿]+(?=[个天年月日号小时分秒元块折成倍次条件台户度级版米斤公周星期岁%％]|工作日)"
     r"|\d+(?:\.\d+)?万"
 )
-_EN_WORD = regex.compile(r"[a-z]+")
+_EN_WORD = re.compile(r"[a-z]+")
 
 
 def figures(text: str) -> set[str]:
@@ -32,13 +33,13 @@ def figures(text: str) -> set[str]:
     """
     flat = unicodedata.normalize("NFKC", text).casefold()
     found: set[str] = set()
-    for match in _HAN_NUMBER.finditer(flat):
-        raw = match.group().removeprefix("百分之")
+    numerals = [] if flat.isascii() else _HAN_NUMBER.findall(flat)
+    for raw in (numeral.removeprefix("百分之") for numeral in numerals):
         if raw[0].isdigit():
             found.add(_plain(str(float(raw[:-1]) * 10_000)))
         else:
             found.add(str(han_number(raw)))
-    covered = _HAN_NUMBER.sub(" ", flat)
+    covered = _HAN_NUMBER.sub(" ", flat) if numerals else flat
     found.update(_plain(match) for match in _NUMBER.findall(covered))
     found.update(str(_EN[word]) for word in _EN_WORD.findall(flat) if word in _EN and word != "one")
     return found

@@ -1,11 +1,14 @@
 """Tell Chinese from English."""
 
+import re
+
 import regex
 
 from groat.types import Language
 
 _HAN = regex.compile(r"\p{Han}")
 _LETTER = regex.compile(r"\p{Latin}")
+_ASCII_LETTER = re.compile(r"[A-Za-z]")
 
 
 def cjk_share(text: str) -> float:
@@ -20,6 +23,8 @@ def cjk_share(text: str) -> float:
 
 def detect_language(text: str, default: Language = "en") -> Language:
     """Return "zh" when Han characters carry at least 30 % of the text, else "en"; ``default`` for a text without letters."""
+    if text.isascii():
+        return "en" if _ASCII_LETTER.search(text) else default
     if not _HAN.search(text) and not _LETTER.search(text):
         return default
     return "zh" if cjk_share(text) >= 0.3 else "en"

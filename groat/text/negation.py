@@ -1,5 +1,7 @@
 """Count what a text denies, in Chinese and English."""
 
+import re
+
 import regex
 
 _NOT_NEGATION = regex.compile(
@@ -19,9 +21,13 @@ _NEGATION = regex.compile(
     r"不|没|未|无法|无(?!\p{Han}{0,1}$)|別|别(?=[\p{Han}])|勿|\bnot\b|n't\b|\b(?:no|never|without|cannot|cant|dont|doesnt|isnt|"
     r"wont|didnt|unable|none|neither|nor)\b"
 )
+_SIGN = re.compile(r"[不没未无別别勿]|no|n't|neither|never|without|cant|(?:do|does|is|wo|did)nt|unable")
+"""Holds of every text with a negation: most have none, and are not looked at further."""
 
 
 def denials(text: str) -> int:
     """Return how many negations a folded text holds, question forms such as 能不能 and words such as 不同 left out."""
     plain = text.replace("’", "'")
+    if _SIGN.search(plain) is None:
+        return 0
     return len(_NEGATION.findall(_NOT_NEGATION.sub(" ", plain)))

@@ -1,5 +1,6 @@
 """Words for lexical matching: English words, Chinese character pairs."""
 
+import re
 from collections.abc import Iterator
 
 import regex
@@ -11,6 +12,7 @@ _RUN = regex.compile(
     r"\p{Han}+|[[\p{L}\p{N}]--\p{Han}]+(?:[.'’:/\-][[\p{L}\p{N}]--\p{Han}]+)*",
     regex.VERSION1,
 )
+_ASCII_RUN = re.compile(r"[A-Za-z0-9]+(?:[.':/-][A-Za-z0-9]+)*")
 _HAN = regex.compile(r"\p{Han}")
 
 _STOP = frozenset(
@@ -29,7 +31,10 @@ def words(text: str) -> list[str]:
     (Nie, Gao, Zhang, Zhou 2000, "On the use of words and n-grams for Chinese information retrieval"). A single Han
     character between other signs stays as it is.
     """
-    return list(_words(fold(text)))
+    folded = fold(text)
+    if folded.isascii():
+        return [_singular(run) for run in _ASCII_RUN.findall(folded)]
+    return list(_words(folded))
 
 
 def content_words(text: str) -> list[str]:
@@ -39,7 +44,7 @@ def content_words(text: str) -> list[str]:
 
 def _words(folded: str) -> Iterator[str]:
     for run in _RUN.findall(folded):
-        if not _HAN.match(run):
+        if run[0].isascii() or not _HAN.match(run):
             yield _singular(run)
         elif len(run) == 1:
             yield run

@@ -6,13 +6,13 @@ from typing import Final
 import regex
 
 from groat.text import citations, without_citations
+from groat.text.quantities import quantities, supports
 from groat.types import Asked, Attempt, Check, Language, Passage, QuestionKind
 from groat.validation.completeness import breaks_off, language_share
 from groat.validation.contradiction import is_denied
 from groat.validation.evidence import Evidence, gather, sentences
 from groat.validation.names import foreign_names, is_misplaced
 from groat.validation.phrases import is_courtesy, is_leak, is_refusal, without_opening
-from groat.validation.quantities import quantities, supports
 from groat.validation.structure import check_structure, spoken
 
 MIN_SUPPORT: Final[dict[Language, float]] = {"en": 0.55, "zh": 0.46}

@@ -10,9 +10,9 @@ from typing import Final
 import regex
 
 from groat.text import content_words, fold, sentence_spans
+from groat.text.quantities import Quantity, quantities
 from groat.types import Asked, Passage
 from groat.validation.poles import Signs, signs
-from groat.validation.quantities import Quantity, quantities
 
 _CLAUSE: Final = regex.compile(
     r"[,，、;；:：。.!?！？](?=\s|\p{Han}|$)|\s[-–—]+\s|\b(?:but|so|and then|while|whereas)\b|但是?|所以|否则|不过"

@@ -8,9 +8,9 @@ from typing import Final
 import regex
 
 from groat.text import fold
+from groat.text.quantities import Quantity, quantities, supports
 from groat.validation.evidence import Evidence, Place
 from groat.validation.poles import signs
-from groat.validation.quantities import Quantity, quantities, supports
 
 _QUOTED: Final = regex.compile(
     r"“([^”\n]{1,60})”|「([^」\n]{1,60})」|『([^』\n]{1,60})』|《([^》\n]{1,60})》|(?<!\w)\"([^\"\n]{1,60})\"(?!\w)"

@@ -126,7 +126,9 @@ async def _explained(app: Application, question: str, tenant: str) -> tuple[Look
     async def versions(ids: object) -> dict[str, str]:
         return await s.knowledge.versions(list(ids), tenant=tenant)  # type: ignore[call-overload]  # a collection of ids
 
-    return await s.answers.lookup(identity, asked, embed=s.embedder.query, current_versions=versions)
+    return await s.answers.lookup(
+        identity, asked, embed=s.embedder.query, current_versions=versions, documents_for=box.documents_for
+    )
 
 
 def calibrate_command(

@@ -1,6 +1,7 @@
 """The answer cache in a file: shared by processes, and when the file fails."""
 
 import asyncio
+import contextlib
 import sqlite3
 import stat
 import sys
@@ -11,8 +12,11 @@ import pytest
 
 from groat.cache import AnswerCache, SqliteStore
 from groat.cache.stores import schema, sqlite
+from groat.cache.stores.counting import counted
 from groat.cache.stores.schema import SCHEMA_VERSION, connect, storage_error
+from groat.cache.stores.sqlite import _evict
 from groat.errors import StorageError
+from groat.sqlite_file import transaction
 from tests.contract.test_answer_store import entry, ids_near, unit, wording
 from tests.fakes import KnownVectors, asked, identity
 from tests.unit.test_cache_answers import ANSWER, CALIBRATION, KEPT, World
@@ -79,6 +83,52 @@ async def test_two_processes_write_to_one_file(path: Path) -> None:
     assert [await writer.wait() for writer in writers] == [0, 0]
     found = await ids_near(store, unit(1, 0, 0), limit=1000)
     assert sorted(found) == sorted(["id-z", *[f"id-{name}{number}" for name in "xy" for number in range(15)]])
+
+
+async def test_a_put_does_not_count_the_entries(path: Path) -> None:
+    store = SqliteStore(path)
+    await store.put(entry("first"), max_entries=1000)
+    db = connect(path)
+    steps: list[int] = []
+    for size in (10, 400):
+        while counted(db) < size:
+            await store.put(entry(f"{counted(db)}"), max_entries=1000)
+        # SQLite reports every tenth step of its machine: what a look at all entries takes, grows with them.
+        steps.append(0)
+
+        def tick() -> int:
+            steps[-1] += 1
+            return 0
+
+        db.set_progress_handler(tick, 10)
+        _evict(db, 1000, 100.0)
+        db.set_progress_handler(None, 10)
+    db.close()
+    assert steps[1] <= steps[0] + 1
+
+
+async def test_the_number_of_entries_is_right_whoever_adds_and_removes_them(path: Path) -> None:
+    here, there = SqliteStore(path), SqliteStore(path)
+    # A file of a groat that did not keep the number yet.
+    db = connect(path)
+    await here.put(entry("old"), max_entries=10)
+    for thing in ("TRIGGER entries_more", "TRIGGER entries_fewer", "TABLE entry_count"):
+        db.execute(f"DROP {thing}")
+    await here.put(entry("a", tenant="zebra", expires_at=150.0), max_entries=10)
+    await there.put(entry("b"), max_entries=10)
+    await here.put(entry("b", entry_id="id-new"), max_entries=10)
+    assert counted(db) == await there.count() == 3
+    await there.delete(["id-new"])
+    await here.forget(tenant="zebra")
+    assert counted(db) == await there.count() == 1
+    for number in range(6):
+        await (here, there)[number % 2].put(entry(str(number)), max_entries=4)
+    assert counted(db) == await there.count() == 4
+    with contextlib.suppress(ZeroDivisionError), transaction(db):
+        db.execute("DELETE FROM entries")
+        raise ZeroDivisionError
+    assert counted(db) == await there.count() == 4
+    db.close()
 
 
 async def test_a_damaged_file_is_an_error_that_says_what_to_do(path: Path) -> None:

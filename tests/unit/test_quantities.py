@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from groat.validation.quantities import quantities, supports
+from groat.text.quantities import quantities, supports
 
 
 @pytest.mark.parametrize(

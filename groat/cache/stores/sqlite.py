@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from groat.cache.entry import MAX_ALIASES, REFUSED_CHARS, Alias, Entry, refusal_of
+from groat.cache.stores.counting import counted
 from groat.cache.stores.protocol import Removals
 from groat.cache.stores.schema import connect, damaged, storage_error
 from groat.cache.stores.vectors import VectorIndex
@@ -215,7 +216,7 @@ class SqliteStore:
 
 def _evict(db: sqlite3.Connection, max_entries: int, now: float) -> tuple[int, int]:
     """Make place; return how many were removed since they had expired, and how many others."""
-    kept = db.execute("SELECT count(*) FROM entries WHERE alias_of IS NULL").fetchone()[0]
+    kept = counted(db)
     if kept <= max_entries:
         return 0, 0
     expired = db.execute("DELETE FROM entries WHERE expires_at <= ? AND alias_of IS NULL", (now,)).rowcount

@@ -1,0 +1,70 @@
+"""What speaks against serving a kept answer and is asked only when nothing else does: evidence that takes a search, or the answer.
+
+A veto can only refuse, so the share of wrong hits that the fitted rule promises stays an upper bound.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from groat.cache.coverage import uncovered
+from groat.cache.entry import Entry
+from groat.errors import GroatError
+from groat.types import Asked, CacheCandidate
+
+DocumentsFor = Callable[[Asked], Awaitable[Sequence[str]]]
+"""Returns the ids of the documents whose passages fit a question, best first, each once."""
+Veto = Literal["passages", "uncovered"]
+
+BEST: Final = 1
+"""How many of the documents found for the question must be known to the answer's."""
+
+
+@dataclass
+class Vetoes:
+    """The vetoes on answering one question; its documents are searched for once, and only when an answer stands on any."""
+
+    asked: Asked
+    documents_for: DocumentsFor | None
+    """None where nobody can search: then no answer is refused for its passages."""
+    _found: Sequence[str] | None = field(default=None, init=False)
+
+    async def against(self, entry: Entry) -> dict[Veto, float]:
+        """Return what speaks against this entry's answer, with how much of it there is; empty when nothing does.
+
+        Never raises a ``GroatError``: a search that fails refuses nothing.
+        """
+        found: dict[Veto, float] = {}
+        if missing := uncovered(self.asked["search_text"], entry.question, entry.answer):
+            found["uncovered"] = float(len(missing))
+        if entry.documents and elsewhere(await self._documents(), entry):
+            found["passages"] = 1.0
+        return found
+
+    async def _documents(self) -> Sequence[str]:
+        if self._found is None:
+            try:
+                self._found = await self.documents_for(self.asked) if self.documents_for is not None else ()
+            except GroatError:
+                self._found = ()
+        return self._found
+
+
+def refused_by(candidate: CacheCandidate, against: Mapping[Veto, float]) -> CacheCandidate:
+    """Return the candidate with the vetoes among its differences and its evidence."""
+    return {
+        **candidate,
+        "differences": sorted([*candidate["differences"], *against]),
+        "evidence": {**candidate.get("evidence", {}), **against},
+    }
+
+
+def elsewhere(found: Sequence[str], entry: Entry) -> bool:
+    """Say whether what is found for a question points to other documents than those that the answer stands on.
+
+    Args:
+        found: ids of the documents found for the question, best first.
+        entry: the kept answer.
+    """
+    stands_on = {document["id"] for document in entry.documents}
+    return bool(found) and stands_on.isdisjoint(found[:BEST])
