@@ -1,4 +1,4 @@
-"""What the cache decided about a question, with the evidence."""
+"""What the cache decided about a question, with the evidence; ``groat.types`` offers all of it."""
 
 from typing import Literal, NotRequired
 
