@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -33,6 +33,7 @@ def height(found: Standing) -> float:
     return math.inf if found.least is None else found.least[0]
 
 
+@settings(max_examples=60, deadline=None)
 @given(few, few, promises)
 def test_what_is_shown_is_never_both_and_never_against_the_plain_share(wrong: int, right: int, promise: float) -> None:
     seen = wrong + right
@@ -43,6 +44,7 @@ def test_what_is_shown_is_never_both_and_never_against_the_plain_share(wrong: in
     assert suspects(wrong, seen, promise) or not broken
 
 
+@settings(max_examples=60, deadline=None)
 @given(few, few, promises)
 def test_what_is_kept_by_bets_is_kept_by_both_bounds_of_the_calibration(wrong: int, right: int, promise: float) -> None:
     seen = wrong + right
@@ -52,6 +54,7 @@ def test_what_is_kept_by_bets_is_kept_by_both_bounds_of_the_calibration(wrong: i
     assert upper(wrong, seen) >= (wrong / seen if seen else 1.0) - 1e-9
 
 
+@settings(max_examples=60, deadline=None)
 @given(few, few, promises)
 def test_a_wrong_outcome_more_speaks_against_the_promise_and_a_right_one_for_it(wrong: int, right: int, promise: float) -> None:
     seen = wrong + right
@@ -118,6 +121,7 @@ def test_near_misses_lower_the_score_step_by_step_and_a_step_that_is_not_proven_
     assert standing(SHIPPED, {step[0]: (5000, 60)}, PROMISE).least == SHIPPED
 
 
+@settings(max_examples=60, deadline=None)
 @given(counts, st.floats(0.002, 0.2), st.booleans())
 def test_the_score_stays_within_its_range_and_a_broken_promise_never_lowers_it(
     found: Counts, promise: float, broken: bool
@@ -129,6 +133,7 @@ def test_the_score_stays_within_its_range_and_a_broken_promise_never_lowers_it(
         assert score >= 2.8
 
 
+@settings(max_examples=60, deadline=None)
 @given(counts, st.integers(START - GRAY, START + 40), st.floats(0.002, 0.2), st.booleans())
 def test_a_wrong_outcome_never_lowers_the_score_and_a_right_one_never_raises_it(
     found: Counts, at: int, promise: float, broken: bool

@@ -1,7 +1,7 @@
 """Two answers to two questions that look alike: the same, not the same, or not sure."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from groat.types import Language
@@ -50,6 +50,7 @@ def test_figures_that_clash_and_a_judge_that_sees_no_difference_leave_it_open() 
     assert same_answer(one, other, language="en", support=(0.3, 0.6)) == "wrong"
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.text(max_size=60), st.text(max_size=60), st.none() | st.tuples(st.floats(0, 1), st.floats(0, 1)))
 def test_any_two_texts_can_be_compared_and_the_order_does_not_matter(
     one: str, other: str, support: tuple[float, float] | None
