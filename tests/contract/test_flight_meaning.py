@@ -6,7 +6,7 @@ import sys
 import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from itertools import count
 
 import numpy as np
@@ -118,7 +118,8 @@ async def test_of_processes_that_ask_the_same_in_other_words_at_once_one_leads_i
         boardings = [json.loads(await line(one)) for one in asking for _ in range(2)]
     finally:
         for one in asking:
-            one.kill()
+            with suppress(ProcessLookupError):  # it may be done
+                one.kill()
             await one.wait()
     for language in (EN, ZH):
         own = [one for one in boardings if one[0][2:] in language]
