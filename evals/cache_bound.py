@@ -108,7 +108,7 @@ class Plan:
     """
 
     streams: int = 100
-    requests: int = 1000
+    requests: int = 500
     shift: bool = True
     max_wrong: float = 0.01
     seed: int = 0

@@ -213,7 +213,7 @@ def wordings() -> list[Wording]:
     found: list[Wording] = []
     for language in ("en", "zh"):
         groups: dict[str, list[Wording]] = defaultdict(list)
-        for row in load_questions(language):  # type: ignore[arg-type]  # one of the two
+        for row in load_questions(language):
             if row["cacheable"] and not row["history"]:
                 groups[row["answer_id"]].append(Wording(row["question"], row["lang"], row["answer_id"]))
         chosen = [group[:2] for _, group in sorted(groups.items()) if len(group) > 1]

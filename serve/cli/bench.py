@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from evals.bench_cascade import Report, Unmeasured
     from evals.cascade_cases import Case, Policies
 
-_SEVERAL = ("--data", "--fit", "--pairs", "--rows", "--stream", "--entries")
+_SEVERAL = ("--data", "--fit", "--pairs", "--rows", "--stream", "--entries", "--labels")
 """Options that take all values up to the next option."""
 
 

@@ -25,14 +25,15 @@ if TYPE_CHECKING:
 def bound_command(
     stream: Annotated[list[Path], typer.Option(help='Rows {"query", "answer_id", "lang"} in order of arrival.')],
     streams: Annotated[int, typer.Option(help="How many streams to draw in each language.")] = 100,
-    requests: Annotated[int, typer.Option(help="Requests of each; all of a source that has fewer.")] = 1000,
+    requests: Annotated[int, typer.Option(help="Requests of each; all of a source that has fewer.")] = 500,
     max_wrong: Annotated[float, typer.Option(help="The promise: largest share of wrong hits among hits, 0 to 1.")] = 0.01,
     sure: Annotated[bool, typer.Option(help="Keep it with 95 % confidence instead of on average.")] = False,
     shift: Annotated[bool, typer.Option(help="Whether every second stream changes its topic half-way.")] = True,
     seed: Annotated[int, typer.Option(help="Of the draws.")] = 0,
     judge: Annotated[str, typer.Option(help="Weights of the judge of pairs: all, open, a folder, or off.")] = "all",
     labels: Annotated[
-        Path | None, typer.Option(help='Labels that were read, {"verdicts": {KEY: 0 or 1}}, counted beside the given ones.')
+        list[Path] | None,
+        typer.Option(help='Labels that were read, {"verdicts": {KEY: 0 or 1}}, counted beside the given ones.'),
     ] = None,
     only: Annotated[
         Path | None, typer.Option(help="Draw only what this file names: an answer_id or the key of a question in each line.")
@@ -52,7 +53,7 @@ def bound_command(
 
     plan = Plan(streams=streams, requests=requests, shift=shift, max_wrong=max_wrong, seed=seed)
     chosen = None if only is None else read_chosen(only)
-    verdicts = None if labels is None else read_verdicts(labels)
+    verdicts = {key: verdict for path in labels for key, verdict in read_verdicts(path).items()} if labels else None
     by_language: dict[Language, list[Stream]] = defaultdict(list)
     for path in dict.fromkeys(stream):
         read = read_stream(path)
