@@ -97,7 +97,7 @@ async def cache_redis(settings: Settings) -> tuple[bool, str]:
 
 def lines(done: Counted) -> list[str]:
     """Return the counts as lines for people."""
-    found = [f"lookups: {done['lookups']}, hits {_told(done['hits'])}, errors {done['errors']}"]
+    found = [f"of all tenants and processes: lookups {done['lookups']}, hits {_told(done['hits'])}, errors {done['errors']}"]
     found += [f"missed since {REASONS[known(code)].says}: {number}" for code, number in done["misses"].items()]
     found += [f"kept out, {REASONS[known(code)].says}: {number}" for code, number in done["kept_out"].items()]
     found += [f"kept: {done['kept']}, not kept {_told(done['not_kept'])}, removed {_told(done['removed'])}"]
