@@ -33,7 +33,7 @@ def bound_command(
     judge: Annotated[str, typer.Option(help="Weights of the judge of pairs: all, open, a folder, or off.")] = "all",
     labels: Annotated[
         list[Path] | None,
-        typer.Option(help='Labels that were read, {"verdicts": {KEY: 0 or 1}}, counted beside the given ones.'),
+        typer.Option(help='Labels that were read, {"verdicts": {KEY: 0 or 1}}; counted beside the others.'),
     ] = None,
     only: Annotated[
         Path | None, typer.Option(help="Draw only what this file names: an answer_id or the key of a question in each line.")
