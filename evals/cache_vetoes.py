@@ -42,7 +42,8 @@ class Pair:
     asked: Question
     kept: Question
     right: bool
-    served: bool
+    score: float
+    """Log odds by the fitted rule without the judge."""
     found: Sequence[str]
     """Documents found for the question that is asked, best first."""
     documents: frozenset[str]
@@ -119,8 +120,8 @@ async def pairs_of(embedder: VectorFile, folder: Path) -> list[Pair]:
                 continue
             a, b = questions[asked]["question"], questions[kept]["question"]
             values = evidence(a, b, cosine=float(cosines[asked, kept]), logit=0.0)
-            served = bool(verifier.scores("plain", values[None])[0] >= _EVEN)
-            pairs.append(Pair(questions[asked], questions[kept], right, served, found[asked], sent[kept]))
+            score = float(verifier.scores("plain", values[None])[0])
+            pairs.append(Pair(questions[asked], questions[kept], right, score, found[asked], sent[kept]))
     return pairs
 
 
@@ -132,7 +133,7 @@ def measured(pairs: Sequence[Pair]) -> list[Row]:
     """Return what each veto does, by language, on all pairs and on those that would be served."""
     rows: list[Row] = []
     for (name, refuses), lang, served_only in product(VETOES.items(), ("en", "zh"), (False, True)):
-        mine = [one for one in pairs if one.asked["lang"] == lang and (one.served or not served_only)]
+        mine = [one for one in pairs if one.asked["lang"] == lang and (one.score >= _EVEN or not served_only)]
         right, wrong = ([refuses(one) for one in mine if one.right is kind] for kind in (True, False))
         rows.append(
             {

@@ -67,10 +67,10 @@ class MadeEntries:
         for start in range(0, self._count, _CHUNK):
             yield self._chunk(start)
 
-    def asking(self, count: int) -> Asking:
-        """Return questions like ``count`` of the first entries, no more than these are."""
+    def asking(self, count: int, turn: int = 0) -> Asking:
+        """Return questions like ``count`` of the first entries, no more than these are, other ones for every ``turn``."""
         vectors, entries = self._chunk(0)
-        rng = np.random.default_rng(self._seed + 1)
+        rng = np.random.default_rng(self._seed + 1 + turn)
         places = rng.permutation(len(entries))[:count]
         asked = _unit(vectors[places] + _directions(rng, len(places)) * _WORDING)
         return Asking(

@@ -37,8 +37,10 @@ _TIMES: Final = tuple(
     )
 )  # fmt: skip
 """Days that people name, in either language."""
-_MOSTLY: Final = 0.5
-"""Share of words with a capital from which on capitals say nothing: a headline, or somebody shouting."""
+_NO_FIGURE: Final = regex.compile(r"百分之(?=[几多])|(?i:\b(?:two|three|four)[ -](?=step|factor|way)|\b2-(?=step|factor))")
+"""Reads like a figure: 百分之几 asks for one, and "two-step" names a thing. "A month" and 一个月 are none either."""
+_MOSTLY: Final = 0.75
+"""Share of the words after the first with a capital, from which on capitals say nothing: a headline, or somebody shouting."""
 _ENDING: Final = 2
 """Letters at the end of a name in Latin letters that may differ."""
 _JOINS: Final = str.maketrans("", "", " -_.'’")
@@ -57,8 +59,8 @@ def uncovered(asked: str, kept: str, answer: str) -> list[str]:
     told = (*quantities(kept), *quantities(answer))
     found = [
         f"{one.value:g} {one.unit}".strip()
-        for one in quantities(asked)
-        if not supports(told, one) and (one.value, one.unit) != (1, "")
+        for one in quantities(_NO_FIGURE.sub(" ", asked))
+        if one.value != 1 and not supports(told, one)
     ]
     language = detect_language(asked)
     if language != detect_language(kept):
@@ -79,7 +81,7 @@ def _names(text: str, language: str) -> Iterator[str]:
     if language == "zh":
         found = [*_LATIN.finditer(text), *_HAN_NAME.finditer(text)]
     else:
-        words = _WORD.findall(text)
+        words = _WORD.findall(text)[1:]
         capitals = sum(word[0].isupper() for word in words)
         found = list(_CAPITAL.finditer(text)) if capitals < _MOSTLY * len(words) else []
         found = [match for match in found if not _OPENS.search(text[: match.start()])]

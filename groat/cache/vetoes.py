@@ -16,8 +16,8 @@ DocumentsFor = Callable[[Asked], Awaitable[Sequence[str]]]
 """Returns the ids of the documents whose passages fit a question, best first, each once."""
 Veto = Literal["passages", "uncovered"]
 
-BEST: Final = 1
-"""How many of the documents found for the question must be known to the answer's."""
+BEST: Final = 5
+"""Among so many documents found for the question one must stand that the answer quotes: chosen with ``evals.cache_vetoes``."""
 
 
 @dataclass
@@ -60,11 +60,14 @@ def refused_by(candidate: CacheCandidate, against: Mapping[Veto, float]) -> Cach
 
 
 def elsewhere(found: Sequence[str], entry: Entry) -> bool:
-    """Say whether what is found for a question points to other documents than those that the answer stands on.
+    """Say whether what is found for a question points to other documents than those that the answer quotes.
+
+    Those that were sent along count only for an answer that quotes none: there are many of them, found for a question like it
+    or not.
 
     Args:
         found: ids of the documents found for the question, best first.
         entry: the kept answer.
     """
-    stands_on = {document["id"] for document in entry.documents}
-    return bool(found) and stands_on.isdisjoint(found[:BEST])
+    quoted = {source["id"] for source in entry.sources} or {document["id"] for document in entry.documents}
+    return bool(found) and bool(quoted) and quoted.isdisjoint(found[:BEST])

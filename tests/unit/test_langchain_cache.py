@@ -33,7 +33,7 @@ from tests.redis_server import serve_redis
 from tests.unit.test_cache_answers import CALIBRATION
 
 KEPT = {"en": "How do I reset my password?", "zh": "怎么重置密码？"}
-REWORDED = {"en": "How should I reset my password?", "zh": "密码怎么重置？"}
+REWORDED = {"en": "How do I reset the password?", "zh": "密码怎么重置？"}
 NEAR = {**dict.fromkeys(KEPT.values(), 1.0), **dict.fromkeys(REWORDED.values(), 0.95)}
 SAID = {"en": "Open the settings and choose Reset.", "zh": "打开设置，选择“重置”。"}
 NOTHING_USED = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0, "total_cost": 0}
