@@ -2,8 +2,9 @@
 
 python -m evals.cache_vetoes [--vectors FOLDER] [--json FILE]
 
-Every question that may be kept is held against its eight nearest ones and those that share its answer, within its language. A pair is
-right when one answer serves both. "kept by score" are the pairs that the fitted rule, without the judge, gives at least even odds.
+Every question that may be kept is held against its eight nearest ones and those that share its answer, within its
+language. A pair is right when one answer serves both. "kept by score" are the pairs that the fitted rule, without the
+judge, gives at least even odds.
 """
 
 import argparse

@@ -223,6 +223,6 @@ def wordings() -> list[Wording]:
 
 def _identity(tenant: str, language: Language) -> Identity:
     return {
-        "tenant": tenant, "answer_language": language, "system_prompt": "", "prompt_version": "", "model_policy": "", "tools": "",
-        "knowledge": "", "conversation": "",
+        "tenant": tenant, "answer_language": language, "system_prompt": "", "prompt_version": "", "model_policy": "",
+        "tools": "", "knowledge": "", "conversation": "",
     }  # fmt: skip

@@ -165,7 +165,7 @@ def open_embedder(settings: Settings) -> Embedder:
     except Exception as error:  # a foreign class may raise anything; all of it means that this setting cannot be used
         raise SettingsError(
             f"the embeddings {settings.embeddings!r} cannot be loaded ({type(error).__name__}); "
-            "install their package, or correct the name, written as module:Class"
+            "install their package, or correct GROAT_EMBEDDINGS (--embedder), written as module:Class"
         ) from error
     if not isinstance(embeddings, Embeddings):
         raise SettingsError(f"GROAT_EMBEDDINGS names {settings.embeddings!r}, which is no LangChain Embeddings class")

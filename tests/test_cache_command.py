@@ -100,8 +100,8 @@ def test_the_cache_tells_what_it_keeps_and_why_it_would_not_serve(home: Path) ->
     nothing = {"done": 0, "right": 0, "wrong": 0, "undecided": 0}
     assert stats["audits"] == {**nothing, "dropped": 0, "failed": 0, "skipped_for_budget": 0}
     assert stats["near_misses"] == stats["audits_of_aliases"] == nothing
-    assert stats["bounds"]["en/judged"] == {
-        "shipped": stats["bounds"]["en/judged"]["now"], "now": stats["bounds"]["en/judged"]["shipped"], "origin": "shipped",
+    assert stats["bounds"]["en/plain"] == {
+        "shipped": stats["bounds"]["en/plain"]["now"], "now": stats["bounds"]["en/plain"]["shipped"], "origin": "shipped",
         "right": 0, "wrong": 0, "suspected": False,
     }  # fmt: skip
     found = told(groat(home, "cache", "explain", EN[0], "--json", "-"))
@@ -113,8 +113,8 @@ def test_the_cache_tells_what_it_keeps_and_why_it_would_not_serve(home: Path) ->
 def test_what_audits_found_is_shown_with_the_bound_before_and_after(home: Path, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     for cell, count in (
-        ("audit/wrong/en/judged/30/general", 9),
-        ("audit/right/en/judged/30/general", 40),
+        ("audit/wrong/en/plain/30/general", 9),
+        ("audit/right/en/plain/30/general", 40),
         ("event/dropped///0/", 2),
     ):
         _counted(tmp_path / "data" / "audits.sqlite", Cell.named(cell), count)
@@ -122,13 +122,13 @@ def test_what_audits_found_is_shown_with_the_bound_before_and_after(home: Path, 
     assert stats["audits"] == {
         "done": 49, "right": 40, "wrong": 9, "undecided": 0, "dropped": 2, "failed": 0, "skipped_for_budget": 0
     }  # fmt: skip
-    english = stats["bounds"]["en/judged"]
+    english = stats["bounds"]["en/plain"]
     assert (english["origin"], english["now"], english["right"], english["wrong"]) == ("closed", None, 40, 9)
     assert english["shipped"]["score"] < 3
-    assert stats["proven"]["en/judged"] is None
-    assert stats["bounds"]["zh/judged"]["origin"] == "shipped"
+    assert stats["proven"]["en/plain"] is None
+    assert stats["bounds"]["zh/plain"]["origin"] == "shipped"
     shown = groat(tmp_path, "cache", "stats").stdout
-    assert "bound en/judged: shipped" in shown
+    assert "bound en/plain: shipped" in shown
     assert "now none; closed: audits found the promise broken" in shown
 
 
@@ -141,7 +141,7 @@ def test_a_calibration_of_ones_own_is_in_force_from_then_on(home: Path) -> None:
     before = told(groat(home, "cache", "stats", "--json", "-"))["rule"]
     done = groat(home, "cache", "calibrate", "--stream", str(home / "stream-en.jsonl"))
     assert done.returncode == 0, done.stderr
-    assert "en/judged: 1 candidates" in done.stdout
+    assert "en/plain: 1 candidates" in done.stdout
     after = told(groat(home, "cache", "stats", "--json", "-"))
     assert after["rule"] != before
-    assert after["proven"]["en/judged"] is None  # one candidate proves nothing
+    assert after["proven"]["en/plain"] is None  # one candidate proves nothing

@@ -34,8 +34,8 @@ _LIMITS = regex.compile(
     r"而不是|还|已经|再|回来|自己|别的|其他|另|同样|比"
 )
 _LIMIT_WORDS = frozenset(
-    "if unless until without with except only all every any both first last before after while when because more less most least "
-    "over under between instead again still already back own other another same than too".split()
+    "if unless until without with except only all every any both first last before after while when because more less most "
+    "least over under between instead again still already back own other another same than too".split()
 )
 _ASCII_WORD = re.compile(r"\w+", re.ASCII)
 _ASCII_RUN = re.compile(r"[A-Za-z0-9]+")

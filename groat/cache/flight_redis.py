@@ -108,7 +108,15 @@ class RedisLeases:
         shown = b"" if question.vector is None else packed(question)
         looks = str(int(seen is not None))
         known = [] if seen is None else [*seen]
-        arguments = (milliseconds, question.key, shown, life_ms, looks, scripts.prefix(question), *known)
+        arguments: tuple[str | int | bytes, ...] = (
+            milliseconds,
+            question.key,
+            shown,
+            life_ms,
+            looks,
+            scripts.prefix(question),
+            *known,
+        )
         try:
             taken = await self._run(scripts.TAKE, question, *arguments, patience_s=self._patience_s)
         except StorageError:

@@ -112,8 +112,8 @@ _ASKS = {kind: regex.compile(pattern) for kind, pattern in _QUESTION_WORDS.items
 # What each of the patterns can begin with: most texts need not be searched for most of them.
 _ASKS_FROM = {
     "reason": frozenset("wh为怎原干咋"), "place": frozenset("w哪在什何那"), "time": frozenset("w什何啥几哪多"),
-    "person": frozenset("w谁"), "price": frozenset("hwp多价什费怎"), "duration": frozenset("h多几"), "count": frozenset("h多几"),
-    "definition": frozenset("wm什是的"), "way": frozenset("h怎如咋"),
+    "person": frozenset("w谁"), "price": frozenset("hwp多价什费怎"), "duration": frozenset("h多几"),
+    "count": frozenset("h多几"), "definition": frozenset("wm什是的"), "way": frozenset("h怎如咋"),
 }  # fmt: skip
 # People ask for the way with "where" ("Where do I change ...?"), and "how much" for the price of a thing with its count.
 _SAME_ASKING = [{"way", "place"}, {"price", "count"}, {"way", "price"}, {"time", "duration"}]
@@ -243,7 +243,7 @@ def _swapped(a: str, b: str) -> bool:
 
 
 def _one_piece(a: Sequence[str], b: Sequence[str]) -> bool:
-    """Say whether what differs is one stretch of each that has nothing in common: without that there is more than one change."""
+    """Say whether what differs is one stretch of each with nothing in common: else there is more than one change."""
     short = min(len(a), len(b))
     begin = next((place for place in range(short) if a[place] != b[place]), short)
     end = next((place for place in range(short - begin) if a[-1 - place] != b[-1 - place]), short - begin)

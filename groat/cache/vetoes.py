@@ -1,4 +1,4 @@
-"""What speaks against serving a kept answer and is asked only when nothing else does: evidence that takes a search, or the answer.
+"""What speaks against serving a kept answer, asked only when nothing else does: it takes a search, or the answer itself.
 
 A veto can only refuse, so the share of wrong hits that the fitted rule promises stays an upper bound.
 """
@@ -55,7 +55,7 @@ def refused_by(candidate: CacheCandidate, against: Mapping[Veto, float]) -> Cach
     return {
         **candidate,
         "differences": sorted([*candidate["differences"], *against]),
-        "evidence": {**candidate.get("evidence", {}), **against},
+        "evidence": candidate.get("evidence", {}) | {str(veto): much for veto, much in against.items()},
     }
 
 

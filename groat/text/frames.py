@@ -1,9 +1,10 @@
-"""One form for a question whichever of the usual ways it begins and ends in: "How can I pay?" is "How to pay?", 怎么付款呢 is 如何付款.
+"""One form for a question however it is asked: "How can I pay?" is "How to pay?", 怎么付款呢 is 如何付款.
 
 Only ways of asking that never change the answer are made one, and only where the words around them leave no doubt. "How can
 I" followed by what somebody does asks for the way; "can I" asks for leave and "how did I" for what happened, so they stay.
 怎么 asks for the way or for the reason (怎么没到账), so it becomes 如何 only before a verb of ``_DEEDS`` in a clause without a
-negation, without 了 and without anybody else's doing. 怎么才能 may ask what it takes, so it stays apart from 怎么. What asks about words themselves is left alone.
+negation, without 了 and without anybody else's doing. 怎么才能 may ask what it takes, so it stays apart from 怎么.
+What asks about words themselves is left alone.
 """
 
 import regex
@@ -24,7 +25,8 @@ _ABOUT_WORDS = regex.compile(
 # --- English ---------------------------------------------------------------------------------------------------------------
 
 _CONTRACTED = regex.compile(
-    r"\b(?:(?P<who>what|where|who|how|when|why|that|there|here|it|he|she)'s|(?P<loose>what|where|how)s(?= (?:the|my|a|an|your)\b)|"
+    r"\b(?:(?P<who>what|where|who|how|when|why|that|there|here|it|he|she)'s|"
+    r"(?P<loose>what|where|how)s(?= (?:the|my|a|an|your)\b)|"
     r"(?P<am>i)'m|(?P<are>you|we|they|what|where|how)'re|(?P<have>i|you|we|they)'ve|(?P<will>i|you|we|they|it)'ll|"
     r"(?P<do>do|does|did|is|are|was|were|has|have|had|could|would|should|must)n't|(?P<dont>do|does|did|is|are)nt|"
     r"(?P<can>can)(?:'t| not(?! only\b))|(?P<wont>won)'t)\b(?!['-])"
@@ -46,13 +48,14 @@ _WAY = regex.compile(
     rf"(?!(?:the|a|an|my|your|our|their|his|her|its|this|that|these|those|{_STATES})\b)(?=\p{{L}}+ \p{{L}})"
 )
 _WHERE = regex.compile(
-    r"^where (?:(?:do|can|could) (?:i|one)|to) (?=(?:find|get|buy|see|check|download|view|change|update|enter|upload|submit|apply|"
-    r"register|sign up|return|order|locate|edit|set up|cancel|manage|add|watch|purchase|report)\b)"
+    r"^where (?:(?:do|can|could) (?:i|one)|to) (?=(?:find|get|buy|see|check|download|view|change|update|enter|upload|submit|"
+    r"apply|register|sign up|return|order|locate|edit|set up|cancel|manage|add|watch|purchase|report)\b)"
 )
 _OPENING = regex.compile(
     r"^(?:(?:so|ok|okay|well|um)[, ]+|(?:(?:can|could|will|would) (?:you|someone|somebody|anyone|anybody) (?:please |kindly )?"
     r"(?:tell me|explain(?: to me)?|show me|let me know(?! when))|(?:explain(?: to me)?|show me|let me know(?! when))|"
-    r"does (?:anyone|anybody) (?:here )?know|i (?:need|would like|want) to know)[, ]+)(?=(?:how|what|where|when|which|who|why)\b)"
+    r"does (?:anyone|anybody) (?:here )?know|i (?:need|would like|want) to know)[, ]+)"
+    r"(?=(?:how|what|where|when|which|who|why)\b)"
 )
 _MUST = regex.compile(r"^do i have to (?=\p{L})")
 
@@ -116,8 +119,10 @@ _WORDS_ZH = (
 _ASKS_ZH = regex.compile(r"怎么|怎样|如何|什么|哪|多少|几|为何|谁|吗|还是|[能是可要有会][不没]|多[久长大高远]")
 _LAST_ZH = regex.compile(r"(?<=[\p{L}\d])[呢啊呀哦噢喔哟]+$")
 _OPENING_ZH = regex.compile(
-    r"^(?:[你您]?(?:能不能|可不可以|能否|可否|可以|能)(?:请|麻烦)?[你您]?(?:告诉我|跟我说|给我讲)(?:一下|下)?|(?:有谁|谁|有人|大家|有没有人)知道|"
-    r"谁能告诉我|我?[想要](?:了解|咨询|请教)(?:一下|下)?|求问|问一?下)[,，:： ]*(?=[^\n]*(?:怎么|怎样|如何|什么|哪|多少|几|为何|多[久长]))"
+    r"^(?:[你您]?(?:能不能|可不可以|能否|可否|可以|能)(?:请|麻烦)?[你您]?(?:告诉我|跟我说|给我讲)(?:一下|下)?|"
+    r"(?:有谁|谁|有人|大家|有没有人)知道|"
+    r"谁能告诉我|我?[想要](?:了解|咨询|请教)(?:一下|下)?|求问|问一?下)[,，:： ]*"
+    r"(?=[^\n]*(?:怎么|怎样|如何|什么|哪|多少|几|为何|多[久长]))"
 )
 
 

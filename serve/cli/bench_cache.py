@@ -60,4 +60,7 @@ def _print(found: "list[Speed]") -> None:
         )
     out = console()
     out.print(table)
-    out.print(f"{found[0]['lookups']} lookups of each kind in the smallest store; alike: the nearest 8 and the verifier without the judge, each question new")
+    out.print(
+        f"{found[0]['lookups']} lookups of each kind in the smallest store; alike: the nearest 8 and the verifier without the "
+        "judge, each question new"
+    )

@@ -112,7 +112,7 @@ async def test_the_number_of_entries_is_right_whoever_adds_and_removes_them(path
     # A file of a groat that did not keep the number yet.
     db = connect(path)
     await here.put(entry("old"), max_entries=10)
-    for thing in ("TRIGGER entries_more", "TRIGGER entries_fewer", "TABLE entry_count"):
+    for thing in ("TRIGGER entries_more", "TRIGGER entries_fewer", "TRIGGER entries_turned", "TABLE entry_count"):
         db.execute(f"DROP {thing}")
     await here.put(entry("a", tenant="zebra", expires_at=150.0), max_entries=10)
     await there.put(entry("b"), max_entries=10)

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from groat.cache.answers import CachedAnswer
 from groat.cache.vetoes import BEST
 from groat.errors import StorageError
-from groat.types import Asked, Lookup
+from groat.types import Asked, CachedAnswer, Lookup
 from tests.fakes import KnownVectors, asked, identity
 from tests.unit.test_cache_answers import KEPT, NEAR, PARAPHRASE, World
 

@@ -326,8 +326,9 @@ def test_each_table_holds_sixty_pairs_and_none_twice(table: str) -> None:
 
 
 _PIECES = st.sampled_from(
-    "how what's where do can could i you one to the way is process steps tell me please so, don't can't not find pay my bill know "
-    "have been 怎么 怎样 如何 怎么样 才能 咋 啥 哪 哪儿 在 为何 何时 能否 我 你 该 应该 要 退款 修改 密码 的 方法 是什么 呢 啊 吗 谢谢 请问 谁知道 能不能告诉我 办".split()
+    "how what's where do can could i you one to the way is process steps tell me please so, don't can't not find pay my "
+    "bill know have been 怎么 怎样 如何 怎么样 才能 咋 啥 哪 哪儿 在 为何 何时 能否 我 你 该 应该 要 退款 修改 密码 的 方法 "
+    "是什么 呢 啊 吗 谢谢 请问 谁知道 能不能告诉我 办".split()
 )
 QUESTIONS = st.one_of(
     st.text(max_size=80), st.lists(_PIECES, max_size=9).map(" ".join), st.lists(_PIECES, max_size=9).map("".join)
