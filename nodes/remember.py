@@ -66,7 +66,7 @@ class Remember:
                 embed=self.embedder.query,
             )
         await self.flights.land(state["run"], kept=kept)
-        told = {names.EVENT: names.REMEMBERED} if kept else {names.EVENT: names.NOT_REMEMBERED, "reason": refusal}
+        told = {names.EVENT: names.REMEMBERED} if kept else {names.EVENT: names.NOT_REMEMBERED, "reason": refusal or "failed"}
         runtime.stream_writer(told)
         return {"path": ["remember"]}
 

@@ -70,6 +70,7 @@ async def test_the_knobs_have_descriptions_for_a_form(world: World) -> None:
         "deadline_s",
         "stream",
         "response_schema",
+        "tools",
     }
     assert all(knob["description"] for knob in knobs.values())
 
@@ -95,7 +96,7 @@ async def test_every_box_says_on_the_custom_stream_what_it_did(make_world: MakeW
         names.REMEMBERED,
     ]
     assert [event[names.EVENT] for event in await _events(world)] == [names.CACHE_DECIDED]
-    assert (await _events(world, use_cache=False))[-1] == {names.EVENT: names.NOT_REMEMBERED}
+    assert (await _events(world, use_cache=False))[-1] == {names.EVENT: names.NOT_REMEMBERED, "reason": "off"}
 
 
 async def test_events_hold_no_text_of_questions_answers_or_documents(world: World) -> None:
