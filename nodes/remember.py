@@ -72,7 +72,7 @@ class Remember:
                     passages=passages,
                 )
             )  # fmt: skip
-        told = {names.EVENT: names.REMEMBERED} if kept else {names.EVENT: names.NOT_REMEMBERED, "reason": refusal}
+        told = {names.EVENT: names.REMEMBERED} if kept else {names.EVENT: names.NOT_REMEMBERED, "reason": refusal or "failed"}
         runtime.stream_writer(told)
         return {"path": ["remember"]}
 
