@@ -107,16 +107,8 @@ class RedisLeases:
         milliseconds, life_ms = _milliseconds(min(lead_s, self._lease_s)), _milliseconds(self._lease_s)
         shown = b"" if question.vector is None else packed(question)
         looks = str(int(seen is not None))
-        known = [] if seen is None else [*seen]
-        arguments: tuple[str | int | bytes, ...] = (
-            milliseconds,
-            question.key,
-            shown,
-            life_ms,
-            looks,
-            scripts.prefix(question),
-            *known,
-        )
+        arguments: list[str | int | bytes] = [milliseconds, question.key, shown, life_ms, looks, scripts.prefix(question)]
+        arguments += seen or ()
         try:
             taken = await self._run(scripts.TAKE, question, *arguments, patience_s=self._patience_s)
         except StorageError:
