@@ -89,8 +89,8 @@ async def test_equal_questions_and_misses_cost_no_search() -> None:
 @pytest.mark.parametrize(
     ("kept", "question", "says"),
     [
-        ("May I return it for free?", "May I return it on Sunday for free?", "It is free within 30 days."),
-        ("可以免费退货吗", "周日可以免费退货吗", "30天内免费。"),
+        ("May I return it for free?", "May I return a Kite for free?", "It is free within 30 days."),
+        ("可以免费退货吗", "经典版可以免费退货吗", "30天内免费。"),
     ],
 )
 async def test_an_answer_that_does_not_cover_the_question_is_not_served(kept: str, question: str, says: str) -> None:
@@ -102,7 +102,7 @@ async def test_an_answer_that_does_not_cover_the_question_is_not_served(kept: st
     assert lookup["candidate"]["differences"] == ["uncovered"]
     assert lookup["candidate"]["evidence"] == {"uncovered": 1.0}
     covered = World(vectors=KnownVectors({kept: 1.0, question: 0.99}))
-    await covered.keep(asked(kept), answer=f"{says} On Sunday and Monday too. 周日也可以。")
+    await covered.keep(asked(kept), answer=f"{says} The Kite too. 经典版也可以。")
     assert (await ask(covered, question, Search("en-reset")))[0]["reason"] == "similar"
 
 
