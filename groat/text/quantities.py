@@ -99,7 +99,7 @@ _NUMBER: Final = regex.compile(
     rf"|{'|'.join(sorted(_SMALL, key=len, reverse=True))})"
     rf"(?P<wscale>[- ](?:hundred|thousand|million))?\b"
 )
-_NEW_DIGIT: Final = regex.compile(r"\d*(?=\d)")
+_A_DIGIT: Final = regex.compile(r"\d")
 _DIGIT: Final = regex.compile(rf"[\d{_HAN}]|noon|mid|正午")
 _ANY: Final = regex.compile(rf"[\d{_HAN}半]|\b(?:noon|midday|midnight|half|{'|'.join((*_SMALL, *_TENS))})\b|正午")
 _AFTERNOON: Final = frozenset({"下午", "傍晚", "晚上", "夜里"})
@@ -211,7 +211,7 @@ def _unit_behind(flat: str, end: int) -> tuple[str, float]:
 
 def _read(numeral: str) -> float:
     """Return the value of digits, an English number word or a Chinese numeral."""
-    if _NEW_DIGIT.match(numeral):
+    if any(_A_DIGIT.match(char) and not char.isdecimal() for char in numeral):
         # Digits of a script that this Python cannot read yet: a figure that equals only itself.
         return -float(int.from_bytes(numeral.encode()[:8]))
     if numeral[0].isdigit():

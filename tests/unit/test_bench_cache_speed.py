@@ -29,7 +29,8 @@ def measured(folder: Path, *arguments: str) -> list[dict[str, Any]]:
 def check(one: dict[str, Any], store: str, entries: int) -> None:
     assert set(one) == EXPECTED
     assert (one["store"], one["entries"], one["lookups"]) == (store, entries, 3 * min(entries, 200))
-    assert (one["recall_at_1"], one["recall_at_8"]) == (1, 1)
+    # The vector sets of Redis search approximately.
+    assert (one["recall_at_1"], one["recall_at_8"]) == (1, 1) or (store == "redis" and one["recall_at_8"] > 0.99)
     assert 0 < one["exact_p50_ms"] <= one["exact_p99_ms"]
     assert 0 < one["nearest_p50_ms"] <= one["p50_ms"] <= one["p99_ms"]
     assert one["vectors_mb"] == pytest.approx(entries * DIMENSION * 4 / 2**20, abs=0.05)

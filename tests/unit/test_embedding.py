@@ -144,5 +144,7 @@ def test_a_class_in_the_folder_where_one_works_is_found_by_its_name(tmp_path: Pa
     (tmp_path / "embeddings_of_mine.py").write_text("\n".join(code), encoding="utf-8")
     assert open_embedder(Settings(data_dir=tmp_path, embeddings="embeddings_of_mine:Mine")).name == "embeddings_of_mine:Mine/"
     for absent in ("embeddings_of_nobody:Mine", "embeddings_of_mine:Yours"):
-        with pytest.raises(SettingsError, match="install their package, or correct the name, written as module:Class"):
+        with pytest.raises(
+            SettingsError, match="install their package, or correct GROAT_EMBEDDINGS .*, written as module:Class"
+        ):
             open_embedder(Settings(data_dir=tmp_path, embeddings=absent))
