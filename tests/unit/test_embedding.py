@@ -145,6 +145,6 @@ def test_a_class_in_the_folder_where_one_works_is_found_by_its_name(tmp_path: Pa
     assert open_embedder(Settings(data_dir=tmp_path, embeddings="embeddings_of_mine:Mine")).name == "embeddings_of_mine:Mine/"
     for absent in ("embeddings_of_nobody:Mine", "embeddings_of_mine:Yours"):
         with pytest.raises(
-            SettingsError, match="install their package, or correct GROAT_EMBEDDINGS .*, written as module:Class"
+            SettingsError, match=r"install their package, or correct GROAT_EMBEDDINGS .*, written as module:Class"
         ):
             open_embedder(Settings(data_dir=tmp_path, embeddings=absent))
