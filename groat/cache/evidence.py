@@ -1,5 +1,6 @@
 """What can be said about two questions before anybody decides whether one answer serves both."""
 
+import operator
 import re
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -98,7 +99,7 @@ def _of(text: str) -> _Text:
     words = tuple(content_words(text))
     return _Text(
         language=language_of(text),
-        grams=frozenset(run[i : i + 2] for run in _runs(text) for i in range(max(1, len(run) - 1))),
+        grams=frozenset(pair for run in _runs(text) for pair in (map(operator.add, run, run[1:]) if len(run) > 1 else (run,))),
         words=words,
         word_set=frozenset(words),
         tokens=tuple(_ASCII_RUN.findall(text) if text.isascii() else _TOKEN.findall(text)),

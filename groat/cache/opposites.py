@@ -51,7 +51,8 @@ def _named(text: str) -> dict[int, frozenset[int]]:
     """Return number of a group -> the sides that the text names, of the groups of which it names any."""
     joined = _PARTED.sub(r"\g<verb> \g<particle> \g<object>", text) if _PARTED_VERB.search(text) else text
     # Most texts hold a word of few groups, and finding these takes a twentieth of what all patterns would.
-    starts = {*joined, *map(operator.add, joined, joined[1:])} & _starts().keys()
+    pairs = list(map(operator.add, joined, joined[1:]))
+    starts = {*joined, *pairs, *map(operator.add, pairs, joined[2:])} & _starts().keys()
     likely = {number for start in starts for word, number in _starts()[start] if word in joined}
     found = {number: _groups()[number].named(joined) for number in likely}
     return {number: sides for number, sides in found.items() if sides}
@@ -59,11 +60,11 @@ def _named(text: str) -> dict[int, frozenset[int]]:
 
 @lru_cache(maxsize=1)
 def _starts() -> dict[str, list[tuple[str, int]]]:
-    """Return the first two characters of each word, or its only one -> the words with the number of their group."""
+    """Return the first three characters of each word, or all it has -> the words with the number of their group."""
     found: dict[str, list[tuple[str, int]]] = {}
     for number, group in enumerate(_groups()):
         for word in group.sides:
-            found.setdefault(word[:2], []).append((word, number))
+            found.setdefault(word[:3], []).append((word, number))
     return found
 
 

@@ -16,15 +16,19 @@ def cjk_share(text: str) -> float:
 
     A Latin word counts about as much as two Han characters, so letters are divided by 2.5: "Leaf App 怎么登录" is Chinese.
     """
-    han = len(_HAN.findall(text))
-    latin = len(_LETTER.findall(text)) / 2.5
-    return han / (han + latin) if han + latin else 0.0
+    return _cjk_share(text) or 0.0
 
 
 def detect_language(text: str, default: Language = "en") -> Language:
     """Return "zh" when Han characters carry at least 30 % of the text, else "en"; ``default`` for a text without letters."""
     if text.isascii():
         return "en" if _ASCII_LETTER.search(text) else default
-    if not _HAN.search(text) and not _LETTER.search(text):
+    share = _cjk_share(text)
+    if share is None:
         return default
-    return "zh" if cjk_share(text) >= 0.3 else "en"
+    return "zh" if share >= 0.3 else "en"
+
+
+def _cjk_share(text: str) -> float | None:
+    han, latin = len(_HAN.findall(text)), len(_LETTER.findall(text)) / 2.5
+    return han / (han + latin) if han + latin else None

@@ -23,11 +23,14 @@ _NEGATION = regex.compile(
 )
 _SIGN = re.compile(r"[不没未无別别勿]|no|n't|neither|never|without|cant|(?:do|does|is|wo|did)nt|unable")
 """Holds of every text with a negation: most have none, and are not looked at further."""
+_ASCII_SIGN = re.compile(
+    r"n't|\b(?:not|no|never|without|cannot|cant|(?:do|does|is|wo|did)nt|unable|none|neither|nor)\b", re.ASCII
+)
 
 
 def denials(text: str) -> int:
     """Return how many negations a folded text holds, question forms such as 能不能 and words such as 不同 left out."""
     plain = text.replace("’", "'")
-    if _SIGN.search(plain) is None:
+    if (_ASCII_SIGN if plain.isascii() else _SIGN).search(plain) is None:
         return 0
     return len(_NEGATION.findall(_NOT_NEGATION.sub(" ", plain)))

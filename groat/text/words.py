@@ -33,7 +33,7 @@ def words(text: str) -> list[str]:
     """
     folded = fold(text)
     if folded.isascii():
-        return [_singular(run) for run in _ASCII_RUN.findall(folded)]
+        return [_singular(run) if run[-1] == "s" else run for run in _ASCII_RUN.findall(folded)]
     return list(_words(folded))
 
 
