@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from evals.bench_cache import Asks, asked_of
-from groat.cache.accept import AcceptRule
+from groat.cache.accept import DECISIVE, AcceptRule
 from groat.cache.answers import NEAREST
 from groat.cache.policy import CachePolicy
 from groat.cache.replay import Stream
@@ -70,7 +70,7 @@ async def _outcomes(rule: AcceptRule, stream: Stream, embedder: Asks, veto: Coll
             best = (await rule.judge(asked, nearest))[0]
             judged = stream.language not in veto and best.candidate.get("judged") is not None
             mode: Mode = "judged" if judged else "plain"
-            overruled = {"template", "judge"} & set(best.candidate["differences"])
+            overruled = DECISIVE & set(best.candidate["differences"])
             right = stream.answer_ids[int(best.entry.entry_id)] == stream.answer_ids[place]
             if not overruled and fold(best.entry.question) != fold(question):
                 found.append((f"{stream.language}/{mode}", best.candidate["score"], right))

@@ -164,6 +164,17 @@ async def test_across_the_languages_only_where_it_is_allowed() -> None:
         assert ("language" in judged[0].candidate["differences"]) is not across
 
 
+@pytest.mark.parametrize(
+    ("question", "kept"),
+    [("How do I turn on the alarm?", "How do I turn off the alarm?"), ("电池发货前取消,押金退吗", "电池发货后取消,押金退吗")],
+    ids=["en", "zh"],
+)
+async def test_opposite_sides_are_never_served_whatever_the_score(question: str, kept: str) -> None:
+    language = asked(question)["language"]
+    (one,) = await rule(Says({kept: 0.999})).judge(asked(question), [(Kept(kept, language), 0.999)])
+    assert (one.accepted, "opposite" in one.candidate["differences"]) == (False, True)
+
+
 async def test_one_frame_of_wording_filled_twice_is_never_served() -> None:
     frame = "A train leaves the station at {} and travels {} miles to the city where Anna waits; how many minutes is it late?"
     question, kept = frame.format("nine", 120), frame.format("ten", 240)

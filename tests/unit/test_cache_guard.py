@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from groat.cache import differences
 
 DIFFERENT = [
+    ("电池发货前取消,押金退吗", "电池发货后取消,押金退吗", "opposite"),
+    ("退房前可以寄存行李吗", "退房后可以寄存行李吗", "opposite"),
     ("How heavy is the 10 kWh battery?", "How heavy is the 5 kWh battery?", "figure"),
     ("10 kWh 的电池多重", "5 kWh 的电池多重", "figure"),
     ("滞纳金是百分之五吗", "滞纳金是6%吗", "figure"),
@@ -45,6 +47,7 @@ DIFFERENT = [
 ]
 
 SAME = [
+    ("更新后台怎么进", "怎么进更新后台"),
     ("How do I rename my battery?", "How can I rename my battery?"),
     ("怎么重置密码", "如何重置密码？"),
     ("能不能退货", "可以退货吗"),
