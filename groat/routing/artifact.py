@@ -81,7 +81,7 @@ class RouterArtifact:
                     return cls._read(opened)
             with resources.files("groat.routing").joinpath("router.npz").open("rb") as opened:
                 return cls._read(cast(IO[bytes], opened))
-        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
             raise ArtifactError(
                 f"the router's artifact {path or 'of the package'} cannot be read; reinstall groat or fit it again"
             ) from error
