@@ -79,9 +79,10 @@ class CascadePolicy:
         if raw["evidence"] != VERSION:
             raise ArtifactError(f"the cascade was fitted on evidence {raw['evidence']!r} and this is {VERSION!r}; fit it again")
         groups, joined, card, seen = raw["groups"], raw["joined"], raw["card"], raw["seen"]
-        parts = isinstance(groups, dict) and isinstance(joined, dict) and isinstance(card, dict) and isinstance(seen, list)
-        if not parts or not groups:
+        if not isinstance(groups, dict) or not groups or not isinstance(joined, dict):
             raise ArtifactError("the cascade's artifact holds no group of questions; fit it again")
+        if not isinstance(card, dict) or not isinstance(seen, list):
+            raise ArtifactError("the cascade's artifact does not say what it was fitted on; fit it again")
         return cls(
             version=str(raw["version"]),
             groups={name: group_of_raw(one) for name, one in groups.items()},

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from groat.validation.cascade import SEEN_DIGITS, group_of
 from groat.validation.cascade_evidence import MAX_BOUGHT, VERSION, Bought, Offer, Task
@@ -116,10 +117,12 @@ class Measured:
 def measured(examples: Sequence[Example]) -> list[Measured]:
     """Learn and follow the policy in each group; each question is judged by estimators that did not see it."""
     joined = _joined(examples)
-    return [
-        _measure(name, [one for one in examples if joined.get(group_of(one.task, one.reference)) == name])
-        for name in sorted(set(joined.values()))
-    ]
+    # The matrices are small: threads would wait for each other longer than they work.
+    with threadpool_limits(limits=1):
+        return [
+            _measure(name, [one for one in examples if joined.get(group_of(one.task, one.reference)) == name])
+            for name in sorted(set(joined.values()))
+        ]
 
 
 def _measure(name: str, examples: Sequence[Example]) -> Measured:

@@ -123,7 +123,7 @@ class GroupModel:
         learned = nearest.get(weighed.state)
         if learned is None:
             return np.full(len(self.models), -np.inf)
-        gains = learned(weighed.inputs)[0] - rate * costs
+        gains = np.asarray(learned(weighed.inputs)[0] - rate * costs, dtype=np.float64)
         gains[list(weighed.state)] = -np.inf
         for place, name in enumerate(self.models):
             before = earlier_sample(name)

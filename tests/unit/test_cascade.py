@@ -92,18 +92,19 @@ def test_a_stricter_promise_never_has_a_higher_rate(policy: CascadePolicy, examp
     assert rates == sorted(rates, reverse=True)  # type: ignore[type-var]  # none of them is None
 
 
-def test_agreement_makes_an_answer_more_likely_to_be_right(policy: CascadePolicy, examples: list[Example]) -> None:
-    task = examples[0].task
-    answers = [Bought(model="small-0", answer=("7",), out_tokens=60), Bought(model="small-1", answer=("7.0",), out_tokens=60)]
-    differs = [answers[0], Bought(model="small-1", answer=("8",), out_tokens=60)]
+def test_agreement_makes_an_answer_more_likely_to_be_right(policy: CascadePolicy) -> None:
+    task = Task.of("How many apples are in the box?" + " They are red." * 9, language="en")
+    answers = [Bought(model=name, answer=(said,), out_tokens=300) for name, said in (("small-0", "250"), ("small-1", "250.0"))]
+    differs = [answers[0], Bought(model="small-1", answer=("251",), out_tokens=300)]
     agreed, parted = (policy.assess(task, each, offers=OFFERS, reference="big") for each in (answers, differs))
-    assert agreed.p_right > 0.9 > 0.75 > parted.p_right
+    assert agreed.p_right > 0.8 > 0.7 > parted.p_right
 
 
 def test_two_that_agree_are_given_even_after_a_dearer_model_said_something_else(policy: CascadePolicy) -> None:
     task = Task.of("How many apples are in the box? They are red.", language="en")
     answers = [
-        Bought(model=name, answer=(said,), out_tokens=60) for name, said in (("small-0", "7"), ("small-1", "7"), ("big", "8"))
+        Bought(model=name, answer=(said,), out_tokens=60)
+        for name, said in (("small-0", "250"), ("small-1", "250"), ("big", "251"))
     ]
     assert policy.assess(task, answers, offers=OFFERS, reference="big").given in {"small-0", "small-1"}
 
