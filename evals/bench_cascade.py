@@ -10,7 +10,7 @@ from evals.cascade_cases import Case, Policies
 from evals.cascade_resplits import Resplit
 from evals.cascade_walk import Numbers, Run, Walker, plain_rules, singles
 from groat.types import Language
-from groat.validation.cascade_operating import RATES
+from groat.validation.cascade_operating import CURVE
 
 RESAMPLES = 1_000
 
@@ -112,7 +112,7 @@ def report(found: Sequence[Case], policies: Policies, setting: Setting) -> Repor
     rules = plain_rules(examples, spend=float(run.cost.sum()))
     strong, cheap = rules["all_expensive"], rules["all_cheap"]
     ends = _intervals(run, strong)
-    runs = {rate: walker.at(rate) for rate in RATES}
+    runs = {rate: walker.at(rate) for rate in CURVE}
     return {
         "name": setting.name,
         "lang": found[0].language,

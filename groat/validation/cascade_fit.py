@@ -4,7 +4,7 @@ import hashlib
 import importlib.metadata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +13,8 @@ from threadpoolctl import threadpool_limits
 from groat.validation.cascade import SEEN_DIGITS, group_of
 from groat.validation.cascade_evidence import MAX_BOUGHT, VERSION, Bought, Offer, Task
 from groat.validation.cascade_learn import FOLDS, Learned, learn
-from groat.validation.cascade_model import GroupModel, RawGroup, Weighed, raw_linear
-from groat.validation.cascade_operating import RATES, Board, Outcome, follow, operating_points
+from groat.validation.cascade_model import GroupModel, Weighed, raw_linear, raw_worth
+from groat.validation.cascade_operating import CURVE, RATES, Board, Outcome, follow, operating_points
 from groat.validation.cascade_table import Numbers, table
 
 MIN_ROWS = 150
@@ -137,6 +137,7 @@ def _measure(name: str, examples: Sequence[Example]) -> Measured:
         models=models,
         background=learned.background,
         right=learned.right,
+        calibration={},
         spread=learned.spread,
         typical=(
             round(float(np.mean([one.task.input_tokens for one in rows])), 3),
@@ -145,7 +146,7 @@ def _measure(name: str, examples: Sequence[Example]) -> Measured:
         worth={},
         points=(),
     )
-    weighed = learned.weighed(shell, found, folds)
+    weighed, calibration = learned.weighed(shell, found, quality, folds)
     unit = dollars[:, -1].mean()
     board = Board(
         models=models,
@@ -156,21 +157,22 @@ def _measure(name: str, examples: Sequence[Example]) -> Measured:
         folds=folds,
     )
     outcomes = {rate: follow(board, rate) for rate in RATES}
+    shell = replace(shell, calibration=calibration)
     return Measured(name=name, examples=rows, shell=shell, learned=learned, board=board, outcomes=outcomes)
 
 
-def _raw_group(one: Measured) -> RawGroup:
+def _raw_group(one: Measured) -> dict[str, object]:
+    points = operating_points(one.board, one.outcomes)
+    kept = {*CURVE, *(rate for _, _, rate in points)}
     return {
         "models": list(one.shell.models),
         "background": raw_linear(one.learned.background),
         "right": raw_linear(one.learned.right),
+        "calibration": [(list(state), added, times) for state, (added, times) in one.shell.calibration.items()],
         "spread": list(one.shell.spread),
         "typical": list(one.shell.typical),
-        "worth": [
-            (rate, [(list(state), raw_linear(linear)) for state, linear in sorted(outcome.worth.items())])
-            for rate, outcome in one.outcomes.items()
-        ],
-        "points": operating_points(one.board, one.outcomes),
+        **raw_worth({rate: outcome.worth for rate, outcome in one.outcomes.items() if rate in kept}),
+        "points": points,
     }
 
 
@@ -181,7 +183,20 @@ def _card(one: Measured) -> dict[str, object]:
         "quality": [round(value, 4) for value in one.board.quality.mean(axis=0).tolist()],
         "strength": one.learned.strength,
         "log_loss": round(one.learned.log_loss, 4),
+        "kept": {str(promise): _kept(one, promise) for promise in (0.995, 0.98, 0.95)},
     }
+
+
+def _kept(one: Measured, promise: float) -> list[float]:
+    """Return [quality, saved] under a promise on average; the rate was chosen on the same questions, the estimates were not."""
+    board = one.board
+    points = operating_points(board, one.outcomes)
+    rate = next((rate for sure, quality, rate in points if (sure, quality) == (0.5, promise)), None)
+    if rate is None:
+        return [1.0, 0.0]
+    outcome = one.outcomes[rate]
+    quality, cost = outcome.quality.sum() / board.quality[:, -1].sum(), outcome.cost.sum() / board.cost[:, -1].sum()
+    return [round(float(quality), 4), round(1 - float(cost), 4)]
 
 
 def _alike(examples: Sequence[Example]) -> tuple[tuple[str, ...], list[Example]]:

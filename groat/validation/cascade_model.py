@@ -64,7 +64,10 @@ class GroupModel:
     background: Linear
     """From the facts of a question: the expected share of models that fail, and the length of each model's answer (log)."""
     right: Linear
-    """Log-odds that an answer is right, from ``voices``."""
+    """Log-odds that an answer is right, from ``voices``; says which answer is likeliest."""
+    calibration: Mapping[State, tuple[float, float]]
+    """By answers bought: added to those log-odds after they were multiplied. What looks best among noisy estimates is not as
+    good as it looks, and more so the more answers there are."""
     spread: tuple[float, ...]
     """Mean length of each model's answers over the one that ``background`` expects."""
     typical: tuple[float, float]
@@ -89,9 +92,9 @@ class GroupModel:
             inputs = prospects(found, state, none, hardness, surprise)
             return Weighed(state=state, p_right=none, place=none, inputs=inputs, out_tokens=lengths)
         odds = np.column_stack([self.right(voices(found, state, place, hardness, surprise))[:, 0] for place in state])
-        p_right = 1 / (1 + np.exp(-np.clip(odds, -30, 30)))
-        best = p_right.argmax(axis=1)
-        highest = p_right[np.arange(len(found)), best]
+        best = odds.argmax(axis=1)
+        added, times = self.calibration.get(state, (0.0, 1.0))
+        highest = 1 / (1 + np.exp(-np.clip(added + times * odds[np.arange(len(found)), best], -30, 30)))
         return Weighed(
             state=state,
             p_right=highest,
@@ -155,9 +158,13 @@ class RawGroup(TypedDict):
     models: list[str]
     background: RawLinear
     right: RawLinear
+    calibration: list[tuple[list[int], float, float]]
     spread: list[float]
     typical: list[float]
-    worth: list[tuple[float, list[tuple[list[int], RawLinear]]]]
+    inputs: list[tuple[list[int], list[float], list[float]]]
+    """By answers bought: mean and scale of what ``worth`` looks at, the same for all rates."""
+    worth: list[tuple[float, list[tuple[list[int], list[list[float]], list[float]]]]]
+    """By rate and answers bought: weights and intercept."""
     points: list[tuple[float, float, float]]
 
 
@@ -171,6 +178,24 @@ def raw_linear(linear: Linear) -> RawLinear:
     }
 
 
+def raw_worth(worth: Mapping[float, Mapping[State, Linear]]) -> dict[str, list[object]]:
+    """Return the JSON form of ``GroupModel.worth``: the fields ``inputs`` and ``worth`` of ``RawGroup``."""
+    inputs = {state: linear for known in worth.values() for state, linear in known.items()}
+    return {
+        "inputs": [(list(state), _short(one.mean), _short(one.scale)) for state, one in sorted(inputs.items())],
+        "worth": [
+            (
+                rate,
+                [
+                    (list(state), [_short(row, 4) for row in one.weights], _short(one.intercept, 4))
+                    for state, one in sorted(known.items())
+                ],
+            )
+            for rate, known in worth.items()
+        ],
+    }
+
+
 def group_of_raw(raw: RawGroup) -> GroupModel:
     """Read the JSON form.
 
@@ -179,7 +204,19 @@ def group_of_raw(raw: RawGroup) -> GroupModel:
     """
     models, count = tuple(raw["models"]), len(raw["models"])
     background, right = _linear(raw["background"]), _linear(raw["right"])
-    worth = {float(rate): {tuple(state): _linear(one) for state, one in known} for rate, known in raw["worth"]}
+    standard = {tuple(state): (np.array(mean), np.array(scale)) for state, mean, scale in raw["inputs"]}
+    worth = {
+        float(rate): {
+            tuple(state): Linear(
+                mean=standard[tuple(state)][0],
+                scale=standard[tuple(state)][1],
+                weights=np.array(weights, dtype=np.float64),
+                intercept=np.array(intercept, dtype=np.float64),
+            )
+            for state, weights, intercept in known
+        }
+        for rate, known in raw["worth"]
+    }
     outputs = [len(one.intercept) for known in worth.values() for one in known.values()]
     if len(background.intercept) != count + 1 or len(right.intercept) != 1 or any(one != count for one in outputs) or not worth:
         raise ArtifactError("the cascade's artifact does not fit its own list of models; fit it again")
@@ -187,6 +224,7 @@ def group_of_raw(raw: RawGroup) -> GroupModel:
         models=models,
         background=background,
         right=right,
+        calibration={tuple(state): (float(added), float(times)) for state, added, times in raw["calibration"]},
         spread=tuple(float(one) for one in raw["spread"]),
         typical=(float(raw["typical"][0]), float(raw["typical"][1])),
         worth=worth,
@@ -205,5 +243,5 @@ def _linear(raw: RawLinear) -> Linear:
     )
 
 
-def _short(values: Numbers | Sequence[float]) -> list[float]:
-    return [float(f"{float(value):.5g}") for value in values]
+def _short(values: Numbers | Sequence[float], digits: int = 5) -> list[float]:
+    return [float(f"{float(value):.{digits}g}") for value in values]

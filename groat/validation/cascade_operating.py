@@ -17,8 +17,14 @@ QUALITIES = (0.9, 0.95, 0.97, 0.98, 0.985, 0.99, 0.995, 1.0)
 CONFIDENCES = {0.5: 0.0, 0.6: 0.2533, 0.8: 0.8416, 0.9: 1.2816, 0.95: 1.6449, 0.975: 1.96}
 """How sure a promise is, one-sided, and the standard errors between it and what was measured."""
 
-RATES = tuple(float(f"{2 * 0.79**step:.3g}") for step in range(26))
-"""Rates that are tried, from 2 (nothing is worth a second call) to 0.0055 (hardly any price is too high)."""
+RATES = tuple(float(f"{1.2 * 0.94**step:.3g}") for step in range(73))
+"""Rates that are tried, from 1.2 (hardly anything is worth a second call) to 0.014 (hardly any price is too high)."""
+
+CURVE = RATES[::3]
+"""Rates that an artifact holds besides those that keep a promise."""
+
+_NEAR = 0.4
+"""How far apart two rates may be, in logarithms, to tell something of each other."""
 
 _RIDGE = 30.0
 
@@ -84,6 +90,8 @@ class Outcome:
     """What following the policy at one rate gives, per question."""
 
     quality: Numbers
+    believed: Numbers
+    """Probability that the given answer is right, by estimates that did not see the question."""
     cost: Numbers
     """In typical calls of the reference model."""
     worth: Mapping[State, Linear]
@@ -120,7 +128,7 @@ def follow(board: Board, rate: float) -> Outcome:
 
 def _walk(board: Board, action: Mapping[State, NDArray[np.int64]], worth: Mapping[State, Linear]) -> Outcome:
     rows = len(board.quality)
-    quality, cost = np.zeros(rows), np.zeros(rows)
+    quality, believed, cost = np.zeros(rows), np.zeros(rows), np.zeros(rows)
     here: dict[State, NDArray[np.int64]] = {(): np.arange(rows)}
     visited: dict[State, Linear] = {}
     while here:
@@ -130,11 +138,12 @@ def _walk(board: Board, action: Mapping[State, NDArray[np.int64]], worth: Mappin
         chosen = action[state][those]
         ended = those[chosen < 0]
         quality[ended] = board.quality[ended, board.weighed[state].place[ended].astype(int)]
+        believed[ended] = board.weighed[state].p_right[ended]
         for place in np.unique(chosen[chosen >= 0]).tolist():
             bought, following = those[chosen == place], _with(state, place)
             cost[bought] += board.cost[bought, place]
             here[following] = np.concatenate([here.get(following, np.zeros(0, dtype=np.int64)), bought])
-    return Outcome(quality=quality, cost=cost, worth=visited)
+    return Outcome(quality=quality, believed=believed, cost=cost, worth=visited)
 
 
 def operating_points(
@@ -143,9 +152,10 @@ def operating_points(
     """Return (confidence, quality promised, rate) triples.
 
     Of the rates whose quality is at least the promise with the confidence, the one that saves most; by the normal approximation
-    of the paired difference, with one more loss than was seen. The quality is made to fall as the rate rises (isotonic
-    regression), as it does on more questions: one lucky rate among many would otherwise be chosen. A promise that none keeps
-    at less than the reference model's bill is left out.
+    of the paired difference, with one more loss than was seen. The quality at a rate is what the estimates believe, which
+    changes smoothly, corrected by how far they were off at this rate and those near it; and it is made to fall as the rate
+    rises (isotonic regression), as it does on more questions. One lucky rate among many would otherwise be chosen. A promise
+    that none keeps at less than the reference model's bill is left out.
 
     Args:
         board: the questions.
@@ -158,9 +168,14 @@ def operating_points(
     rates = sorted(outcomes)
     spent = {rate: float(outcomes[rate].cost[chosen].sum()) for rate in rates}
     differences = [outcomes[rate].quality[chosen] - reference for rate in rates]
+    believed = np.array([outcomes[rate].believed[chosen].mean() for rate in rates])
+    off = np.array([outcomes[rate].quality[chosen].mean() for rate in rates]) - believed
+    near = np.exp(-0.5 * (np.subtract.outer(np.log(rates), np.log(rates)) / _NEAR) ** 2)
+    expected = believed + near @ off / near.sum(axis=1) - reference.mean()
     points: list[tuple[float, float, float]] = []
     for confidence, errors in CONFIDENCES.items():
-        lowest = [1 + _lower_end(one, errors) / max(float(reference.mean()), 1e-9) for one in differences]
+        margins = np.array([errors * _error(one) for one in differences])
+        lowest = 1 + (expected - margins) / max(float(reference.mean()), 1e-9)
         falling = IsotonicRegression(increasing=False).fit_transform(np.log(rates), lowest)
         for promise in QUALITIES:
             kept = [rate for rate, end in zip(rates, falling, strict=True) if end >= promise and spent[rate] < bill]
@@ -185,9 +200,7 @@ def _solver(design: Numbers) -> Numbers:
     return np.asarray(np.linalg.solve(design.T @ design + ridge, design.T), dtype=np.float64)
 
 
-def _lower_end(difference: Numbers, errors: float) -> float:
-    """Return the lower confidence end of a mean difference."""
-    if not errors:
-        return float(difference.mean())
+def _error(difference: Numbers) -> float:
+    """Return the standard error of a mean difference, with one more loss than was seen."""
     careful = np.append(difference, -1.0)
-    return float(difference.mean() - errors * careful.std(ddof=1) / np.sqrt(len(careful)))
+    return float(careful.std(ddof=1) / np.sqrt(len(careful)))

@@ -84,6 +84,11 @@ def voices(found: Table, state: State, place: int, hardness: Numbers, surprise: 
     )  # fmt: skip
 
 
+def agreement_columns(models: int) -> slice:
+    """Return which columns of ``voices`` say who agrees with whom."""
+    return slice(3, 3 + 2 * models + models * (models - 1) // 2 + 2)
+
+
 def spoken_first(found: Table, state: State, place: int) -> Bools:
     """Tell for each question whether no answer of ``state`` before ``place`` says the same."""
     first = np.ones(len(found), dtype=bool)
