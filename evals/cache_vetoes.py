@@ -4,7 +4,7 @@ python -m evals.cache_vetoes [--vectors FOLDER] [--json FILE]
 
 Every question that may be kept is held against its eight nearest ones and those that share its answer, within its
 language. A pair is right when one answer serves both. "kept by score" are the pairs that the fitted rule, without the
-judge, gives at least even odds.
+judge, gives at least 12 % (log odds of -2).
 """
 
 import argparse
@@ -32,8 +32,8 @@ from groat.knowledge import KnowledgeBase
 from groat.types import Passage
 
 _NEAREST = 8
-_EVEN = 0.0
-"""Log odds from which a pair counts as one that the rule would serve: its promise takes more, and leaves few pairs to count."""
+_NEAR = -2.0
+"""Log odds from which a pair counts as near to being served: the promise takes more, and leaves hardly a pair to count."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ def measured(pairs: Sequence[Pair]) -> list[Row]:
     """Return what each veto does, by language, on all pairs and on those that would be served."""
     rows: list[Row] = []
     for (name, refuses), lang, served_only in product(VETOES.items(), ("en", "zh"), (False, True)):
-        mine = [one for one in pairs if one.asked["lang"] == lang and (one.score >= _EVEN or not served_only)]
+        mine = [one for one in pairs if one.asked["lang"] == lang and (one.score >= _NEAR or not served_only)]
         right, wrong = ([refuses(one) for one in mine if one.right is kind] for kind in (True, False))
         rows.append(
             {
