@@ -87,18 +87,34 @@ class CachedAnswer(TypedDict):
     """What the all-expensive baseline would have paid, decimal; None when a price is unknown."""
 
 
+class Shadow(TypedDict):
+    """What a candidate router would have decided."""
+
+    artifact: str
+    tier: Tier
+    p_cheap_ok: float | None
+
+
 class Route(TypedDict):
     """What the router decided."""
 
     tier: Tier
     kind: QuestionKind
     p_cheap_ok: float | None
-    """Estimated probability that the cheap model's answer is good enough; None when a rule or the caller decided."""
+    """Estimated probability that the cheap model's answer is as good as the expensive one's; None when a rule or the caller
+    decided."""
     threshold: float | None
-    """Smallest ``p_cheap_ok`` that goes to the cheap tier under the promise in force."""
+    """Smallest ``p_cheap_ok`` that goes to the cheap tier under the promise in force; above 1 when nothing may."""
     reasons: list[str]
     artifact: str
     """Version of the router's artifact."""
+    p_cheap: NotRequired[float]
+    """Expected quality of the cheap model's answer, 0..1. Absent, like the two below, when a rule or the caller decided."""
+    p_expensive: NotRequired[float]
+    gain: NotRequired[float]
+    """What the expensive model is expected to add: what questions are put in order by."""
+    shadow: NotRequired[Shadow]
+    """Not there without a candidate."""
     budget_bound: NotRequired[bool]
     """The budget overruled the router. The answer is served, and not kept for those whose budget is larger."""
 

@@ -1,32 +1,71 @@
-"""The router's trained part: coefficients in JSON, with where they come from."""
+"""The router's trained part in one file: an npz archive of numbers, read without pickle, with where they come from."""
 
 import json
-from dataclasses import dataclass
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from importlib import resources
 from pathlib import Path
+from typing import IO, Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from groat.embedding import Vector
 from groat.errors import ArtifactError
+from groat.routing.estimator import Curve, Linear, Sight
+from groat.routing.familiar import Familiar
 from groat.routing.features import NAMES, VERSION
+from groat.routing.grams import BUCKETS
+from groat.types import Language
+
+FORMAT = f"router/2 {VERSION} {BUCKETS}"
+"""Names the features and the layout; a file of another is refused."""
+
+Population = Literal["open", "grounded"]
+"""Questions without documents, and questions with them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proof:
+    """What is proven for one population and language."""
+
+    rows: int
+    """Labelled rows that the points were chosen on."""
+    points: tuple[tuple[float, float], ...]
+    """(promised loss, largest expected gain that goes to the cheap model), from strict to loose."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """What is expected of a question."""
+
+    p_cheap: float
+    """Expected quality of the cheap answer, 0..1: the probability that it is right where answers are right or wrong."""
+    p_expensive: float
+    gain: float
+    """What the expensive model is expected to add, -1..1; before calibration, as the points are."""
+    p_as_good: float
+    """Probability that the cheap answer is as good as the expensive one."""
+    known: bool
+    """Whether the question is like those learned from."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RouterArtifact:
-    """A logistic regression over surface features and the question's vector, and its operating points."""
+    """Both heads, their calibration, what is known, and the operating points."""
 
     version: str
     embedder: str
-    mean: NDArray[np.float64]
-    scale: NDArray[np.float64]
-    surface_weights: NDArray[np.float64]
-    vector_weights: NDArray[np.float64]
-    intercept: float
-    thresholds: tuple[tuple[float, float], ...]
-    """(largest loss of quality, least probability that goes to the cheap model), from strict to loose."""
-    card: dict[str, object]
+    linear: Linear
+    cheap: Curve
+    expensive: Curve
+    as_good: Curve
+    """From the expected gain, falling strictly."""
+    familiar: Familiar
+    proofs: Mapping[tuple[Population, Language], Proof]
+    seen: NDArray[np.uint64]
+    """Hashes of the questions that it was fitted on, sorted."""
+    card: dict[str, Any]
     """Data hash, rows, metrics, library versions, date: what ``docs/model-cards/router.md`` shows."""
 
     @classmethod
@@ -37,39 +76,103 @@ class RouterArtifact:
             ArtifactError: it is damaged, or was made for other features.
         """
         try:
-            text = (path or resources.files("groat.routing").joinpath("router.json")).read_text(encoding="utf-8")
-            raw = json.loads(text)
-            if raw["features"] != VERSION or len(raw["surface_weights"]) != len(NAMES):
-                raise ArtifactError(
-                    f"the router was trained on features {raw['features']!r} and these are {VERSION!r}; fit it again"
-                )
-            return cls(
-                version=raw["version"],
-                embedder=raw["embedder"],
-                mean=np.array(raw["mean"]),
-                scale=np.array(raw["scale"]),
-                surface_weights=np.array(raw["surface_weights"]),
-                vector_weights=np.array(raw["vector_weights"]),
-                intercept=float(raw["intercept"]),
-                thresholds=tuple((float(loss), float(cut)) for loss, cut in raw["thresholds"]),
-                card=raw["card"],
+            if path is not None:
+                with path.open("rb") as opened:
+                    return cls._read(opened)
+            with resources.files("groat.routing").joinpath("router.npz").open("rb") as opened:
+                return cls._read(cast(IO[bytes], opened))
+        except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+            raise ArtifactError(
+                f"the router's artifact {path or 'of the package'} cannot be read; reinstall groat or fit it again"
+            ) from error
+
+    @classmethod
+    def _read(cls, opened: IO[bytes]) -> "RouterArtifact":
+        with np.load(opened, allow_pickle=False) as arrays:
+            head = json.loads(str(arrays["head"]))
+            if head["format"] != FORMAT:
+                raise ArtifactError(f"the router was made as {head['format']!r} and this is {FORMAT!r}; fit it again")
+            numbers = {name: arrays[name].astype(np.float64) for name in arrays.files if name not in ("head", "seen")}
+            seen = arrays["seen"]
+        if not all(np.isfinite(one).all() for one in numbers.values()):
+            raise ValueError("a number is not finite")
+        if len(numbers["linear.mean"]) != len(NAMES) or numbers["linear.word_weights"].shape != (BUCKETS, 2):
+            raise ValueError("the coefficients are not as many as the features")
+        proofs = {
+            (cast(Population, population), cast(Language, language)): Proof(
+                rows=int(one["rows"]), points=tuple((float(loss), float(cut)) for loss, cut in one["points"])
             )
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ArtifactError("the router's artifact cannot be read; reinstall groat or fit it again") from error
-
-    def p_cheap_ok(self, surface: NDArray[np.float64], vector: Vector) -> float:
-        """Return the probability, 0..1, that the cheap model's answer is good enough."""
-        logit = (
-            float(((surface - self.mean) / self.scale) @ self.surface_weights)
-            + float(vector.astype(np.float64) @ self.vector_weights)
-            + self.intercept
+            for population, languages in head["proofs"].items()
+            for language, one in languages.items()
+        }
+        return cls(
+            version=str(head["version"]),
+            embedder=str(head["embedder"]),
+            linear=Linear(**_part(numbers, "linear"), domains=tuple(head["domains"])),
+            cheap=Curve(**_part(numbers, "cheap")),
+            expensive=Curve(**_part(numbers, "expensive")),
+            as_good=Curve(**_part(numbers, "as_good")),
+            familiar=Familiar(**_part(numbers, "familiar"), beside=float(head["beside"]), limit=float(head["limit"])),
+            proofs=proofs,
+            seen=seen,
+            card=head["card"],
         )
-        return float(1 / (1 + np.exp(-logit)))
 
-    def threshold(self, max_quality_loss: float) -> float:
-        """Return the least probability that may go to the cheap model; above 1 when nothing may.
+    def save(self, path: Path) -> None:
+        """Write it down, whole or not at all."""
+        proofs: dict[str, dict[str, object]] = {}
+        for (population, language), proof in self.proofs.items():
+            proofs.setdefault(population, {})[language] = {"rows": proof.rows, "points": proof.points}
+        head = {
+            "format": FORMAT,
+            "version": self.version,
+            "embedder": self.embedder,
+            "domains": self.linear.domains,
+            "beside": self.familiar.beside,
+            "limit": self.familiar.limit,
+            "proofs": proofs,
+            "card": self.card,
+        }
+        arrays = {
+            f"{name}.{part.name}": value
+            for name in ("linear", "cheap", "expensive", "as_good", "familiar")
+            for part in fields(getattr(self, name))
+            if isinstance(value := getattr(getattr(self, name), part.name), np.ndarray)
+        }
+        # Half precision keeps three digits, which is more than coefficients from data deserve; curves need more.
+        small = {name: _half(value) if value.size > 1_000 else value.astype(np.float32) for name, value in arrays.items()}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".part")
+        with partial.open("wb") as opened:
+            np.savez_compressed(opened, head=np.array(json.dumps(head)), seen=self.seen, **small)  # type: ignore[arg-type]
+        partial.replace(path)
+
+    def estimate(self, seen: Sight) -> Estimate:
+        """Return what is expected of a question; about 0.1 ms."""
+        cheap, expensive = self.linear.scores(seen).tolist()
+        gain = expensive - cheap
+        return Estimate(
+            p_cheap=self.cheap(cheap),
+            p_expensive=self.expensive(expensive),
+            gain=gain,
+            p_as_good=self.as_good(gain),
+            known=self.familiar.knows(seen.vector),
+        )
+
+    def most_gain(self, max_quality_loss: float, *, population: Population, language: Language) -> float | None:
+        """Return the largest expected gain that may be forgone; None when nothing is proven for that promise.
 
         The strictest measured point that is not looser than asked for is taken; nothing is interpolated.
         """
-        allowed = [cut for loss, cut in self.thresholds if loss <= max_quality_loss]
-        return min(allowed, default=1.01)
+        proof = self.proofs.get((population, language))
+        # 1e-12: 0.05 asked for as 0.1 - 0.05 or the like is still 0.05.
+        allowed = [cut for loss, cut in (proof.points if proof else ()) if loss <= max_quality_loss + 1e-12]
+        return max(allowed, default=None)
+
+
+def _part(numbers: Mapping[str, NDArray[np.float64]], name: str) -> dict[str, Any]:
+    return {key.partition(".")[2]: value for key, value in numbers.items() if key.partition(".")[0] == name}
+
+
+def _half(values: NDArray[np.float64]) -> NDArray[np.float16]:
+    return np.clip(values, -60_000, 60_000).astype(np.float16)

@@ -3,131 +3,170 @@
 import hashlib
 import importlib.metadata
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import brier_score_loss, roc_auc_score
-from sklearn.model_selection import GroupShuffleSplit
-from sklearn.preprocessing import StandardScaler
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import GroupKFold
 
-from groat.embedding import Matrix
-from groat.routing.features import VERSION
+from groat.errors import BadInput
+from groat.routing.artifact import Population, Proof, RouterArtifact
+from groat.routing.estimator import Curve, Numbers
+from groat.routing.fit_familiar import familiar
+from groat.routing.fit_linear import PENALTY, Rows, linear, scores
+from groat.routing.promise import operating_points
+from groat.types import Language
 
-LOSSES = (0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2)
-"""Promised losses of quality for which a threshold is kept."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rows:
-    """Questions with the outcomes of both models; all of one length."""
-
-    surface: NDArray[np.float64]
-    """Shape (rows, features)."""
-    vectors: Matrix
-    weak_ok: NDArray[np.float64]
-    """Quality of the cheap model's answer, 0..1."""
-    strong_ok: NDArray[np.float64]
-    groups: Sequence[str]
-    """Rows of one group ask the same; they are never split between training and test."""
-    sources: Sequence[str]
-    languages: Sequence[str]
-    weights: NDArray[np.float64]
-    """What each row counts, in training and in the operating points."""
+LEAST_ROWS = 100
+"""Fewer rows are not fitted on."""
+FOLDS = 5
+NEAR = 0.05
+"""An answer is as good as another when its quality is less by no more than this."""
+_ISOTONIC_ROWS = 1_000
+"""With fewer rows a logistic curve calibrates, with more a free one."""
+_KNOTS = 41
+_FALL = 1e-3
+"""How much a curve that must fall strictly falls over its whole length at least."""
 
 
-def fit(rows: Rows, *, embedder: str, date: str, seed: int = 7) -> dict[str, Any]:
-    """Return the artifact as JSON-ready data: a regularised logistic regression on surface features and vector.
+def fit(
+    rows: Rows,
+    *,
+    embedder: str,
+    date: str,
+    prior: RouterArtifact | None = None,
+    penalty: float = PENALTY,
+    seed: int = 7,
+) -> RouterArtifact:
+    """Return the artifact: both heads, their calibration, what is known, and the operating points.
 
-    A third of the groups is held out; the metrics and the operating points come from it, the coefficients from the rest.
-    The target is whether the cheap answer is as good as the expensive one within .05 of quality.
+    Calibration, operating points and the figures of the card come from predictions for question groups that were left out;
+    the coefficients that ship come from all rows.
+
+    Args:
+        rows: what to learn from.
+        embedder: name of the embedder behind the vectors.
+        date: the day, ISO 8601.
+        prior: a router to start from, such as the shipped one; its heads are corrected by the rows, not replaced.
+        penalty: on the coefficients.
+        seed: of the folds.
 
     Raises:
-        ValueError: fewer than 200 rows, or only one class.
+        BadInput: too few rows, or outcomes of one kind only.
     """
-    target = (rows.weak_ok >= rows.strong_ok - 0.05).astype(int)
-    if len(target) < 200 or len(set(target.tolist())) < 2:
-        raise ValueError(
-            f"{len(target)} rows with {len(set(target.tolist()))} classes are too few: 200 rows with both are needed"
-        )
-    train, test = next(GroupShuffleSplit(1, test_size=1 / 3, random_state=seed).split(target, groups=list(rows.groups)))
-    scaler = StandardScaler().fit(rows.surface[train])
-    # Unit vectors have components of about 0.05: scaled by 4 they are regularised about as strongly as the scaled features.
-    inputs = np.hstack([scaler.transform(rows.surface), rows.vectors.astype(np.float64) * _VECTOR_SCALE])
-    model = LogisticRegression(C=0.3, max_iter=2000).fit(inputs[train], target[train], sample_weight=rows.weights[train])
-    probabilities = model.predict_proba(inputs)[:, 1]
-    surface_count = rows.surface.shape[1]
-    return {
-        "version": f"{date}/{_digest(rows)[:8]}",
-        "features": VERSION,
-        "embedder": embedder,
-        "mean": _rounded(scaler.mean_),
-        "scale": _rounded(scaler.scale_),
-        "surface_weights": _rounded(model.coef_[0][:surface_count]),
-        "vector_weights": _rounded(model.coef_[0][surface_count:] * _VECTOR_SCALE),
-        "intercept": float(model.intercept_[0]),
-        "thresholds": operating_points(
-            probabilities[test], rows.weak_ok[test], rows.strong_ok[test], weights=rows.weights[test]
-        ),
-        "card": {
+    check_enough(rows)
+    known = None if prior is None else prior.linear
+    folds = fold_numbers(rows, seed)
+    apart = np.zeros((len(rows), 2))
+    for fold in range(FOLDS):
+        learned = linear(rows.take(folds != fold), prior=known, penalty=penalty)
+        apart[folds == fold] = scores(learned, rows.take(folds == fold))
+    digest = _digest(rows)
+    return RouterArtifact(
+        version=f"{date}/{digest[:8]}",
+        embedder=embedder,
+        linear=linear(rows, prior=known, penalty=penalty),
+        cheap=rising(apart[:, 0], rows.quality[:, 0], rows.weights),
+        expensive=rising(apart[:, 1], rows.quality[:, 1], rows.weights),
+        as_good=_falling(apart[:, 1] - apart[:, 0], as_good(rows), rows.weights),
+        familiar=familiar(rows.vectors, folds),
+        proofs=proofs(rows, apart[:, 1] - apart[:, 0]),
+        seen=np.unique(np.array([int(question, 16) for question in rows.questions], dtype=np.uint64)),
+        card={
             "date": date,
-            "data_sha256": _digest(rows),
-            "rows": {"train": len(train), "test": len(test)},
+            "data_sha256": digest,
+            "rows": len(rows),
+            "prior": None if prior is None else prior.version,
             "scikit_learn": importlib.metadata.version("scikit-learn"),
-            "target": "cheap answer as good as the expensive one within .05",
-            "held_out": _metrics(rows, probabilities, target, test),
+            "numpy": np.__version__,
+            "penalty": penalty,
+            "left_out": _metrics(rows, apart),
         },
-    }
+    )
 
 
-_VECTOR_SCALE = 4.0
+def check_enough(rows: Rows) -> None:
+    """Raise ``BadInput`` when the rows cannot teach anything: too few, or both models always equal."""
+    gain = rows.quality[:, 1] - rows.quality[:, 0]
+    if len(rows) < LEAST_ROWS:
+        raise BadInput(f"{len(rows)} rows are too few to fit a router on: {LEAST_ROWS} are needed; label more questions")
+    if np.ptp(gain) < 1e-9 or not as_good(rows).any() or as_good(rows).all():
+        raise BadInput(
+            f"the {len(rows)} rows have outcomes of one class only: there must be questions where the cheap answer is as good "
+            "and questions where it is not"
+        )
 
 
-def operating_points(
-    probabilities: NDArray[np.float64],
-    weak_ok: NDArray[np.float64],
-    strong_ok: NDArray[np.float64],
-    *,
-    weights: NDArray[np.float64],
-) -> list[list[float]]:
-    """Return [promised loss, threshold] pairs: the lowest threshold whose loss is within the promise with 95 % confidence.
-
-    The loss is the weighted mean of what the cheap answers lack, over the mean quality of the expensive ones; its upper
-    end comes from the normal approximation of the mean. Losses that no threshold reaches are left out.
-    """
-    lost = np.clip(strong_ok - weak_ok, -1, 1)
-    share = weights / weights.sum()
-    quality = float(share @ strong_ok)
-    points: list[list[float]] = []
-    candidates = np.unique(np.round(probabilities, 3))
-    for promise in LOSSES:
-        for cut in candidates:
-            each = np.where(probabilities >= cut, lost, 0.0)
-            mean = float(share @ each)
-            error = float(np.sqrt(np.sum(share**2 * (each - mean) ** 2)))
-            if (mean + 1.645 * error) / quality <= promise:
-                points.append([promise, float(cut)])
-                break
-    return points
+def as_good(rows: Rows) -> NDArray[np.bool_]:
+    """Tell for each row whether the cheap answer is as good as the expensive one."""
+    return np.asarray(rows.quality[:, 0] >= rows.quality[:, 1] - NEAR)
 
 
-def _metrics(
-    rows: Rows, probabilities: NDArray[np.float64], target: NDArray[np.int_], test: NDArray[np.int_]
-) -> dict[str, dict[str, float]]:
+def fold_numbers(rows: Rows, seed: int) -> NDArray[np.int64]:
+    """Return the fold of each row, 0 to FOLDS - 1; rows with one question share it."""
+    folds = np.zeros(len(rows), dtype=np.int64)
+    splits = GroupKFold(FOLDS, shuffle=True, random_state=seed).split(folds, groups=rows.questions)
+    for fold, (_, left_out) in enumerate(splits):
+        folds[left_out] = fold
+    return folds
+
+
+def proofs(rows: Rows, gain: Numbers) -> dict[tuple[Population, Language], Proof]:
+    """Return the operating points for each population and language; ``gain`` is from folds that did not see the row."""
+    found: dict[tuple[Population, Language], Proof] = {}
+    grounded = np.array([bool(row.similarities) for row in rows.labelled])
+    languages = np.array([row.language for row in rows.labelled])
+    quality, weights = rows.quality, rows.weights
+    for population in get_args(Population):
+        for language in get_args(Language):
+            here = (grounded == (population == "grounded")) & (languages == language)
+            if here.any():
+                points = operating_points(gain[here], quality[here, 0], quality[here, 1], weights=weights[here])
+                found[population, language] = Proof(rows=int(here.sum()), points=tuple(points))
+    return found
+
+
+def rising(score: Numbers, ok: Numbers, weights: Numbers) -> Curve:
+    """Return the curve from a head's value to the quality that is to be expected, from rows that the head did not see."""
+    at = np.unique(np.quantile(score, np.linspace(0, 1, _KNOTS)))
+    if len(score) < _ISOTONIC_ROWS:
+        # A share of quality counts as so much of a right answer and the rest of a wrong one.
+        doubled = np.concatenate([score, score])[:, None]
+        shares = np.concatenate([ok, 1 - ok]) * np.concatenate([weights, weights])
+        right = np.concatenate([np.ones(len(ok)), np.zeros(len(ok))])
+        if min(shares[: len(ok)].sum(), shares[len(ok) :].sum()) <= 0:
+            return Curve(at=at, value=np.full(len(at), float(ok.mean())))
+        model = LogisticRegression(C=100.0).fit(doubled / 0.1, right, sample_weight=shares)
+        value = model.predict_proba(at[:, None] / 0.1)[:, 1]
+    else:
+        value = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(score, ok, sample_weight=weights).predict(at)
+    return Curve(at=at, value=np.maximum.accumulate(value))
+
+
+def _falling(gain: Numbers, good: NDArray[np.bool_], weights: Numbers) -> Curve:
+    """Return the curve from the expected gain to the chance that the cheap answer is as good, strictly falling."""
+    mirrored = rising(-gain, good.astype(np.float64), weights)
+    fall = np.linspace(0, _FALL, len(mirrored.at))
+    return Curve(at=-mirrored.at[::-1], value=((1 - _FALL) * mirrored.value + fall)[::-1].copy())
+
+
+def _metrics(rows: Rows, apart: Numbers) -> dict[str, dict[str, float]]:
+    """Return, by source and language, how well left-out questions were told apart."""
+    labels = [(row.source, n) for n, row in enumerate(rows.labelled)]
+    labels += [(f"language {row.language}", n) for n, row in enumerate(rows.labelled)]
+    good, gain = as_good(rows), apart[:, 1] - apart[:, 0]
     table: dict[str, dict[str, float]] = {}
-    names = [(f"{rows.sources[n]}", n) for n in test] + [(f"language {rows.languages[n]}", n) for n in test]
-    for name in sorted({name for name, _ in names}):
-        chosen = [n for label, n in names if label == name]
-        if len(chosen) < 30 or len(set(target[chosen].tolist())) < 2:
+    for name in sorted({name for name, _ in labels}):
+        chosen = [n for label, n in labels if label == name]
+        if len(chosen) < 30 or len(set(good[chosen].tolist())) < 2:
             continue
         table[name] = {
             "rows": len(chosen),
-            "auc": round(float(roc_auc_score(target[chosen], probabilities[chosen])), 3),
-            "brier": round(float(brier_score_loss(target[chosen], probabilities[chosen])), 3),
-            "cheap_as_good": round(float(target[chosen].mean()), 3),
+            "auc_as_good": round(float(roc_auc_score(good[chosen], -gain[chosen])), 3),
+            "as_good": round(float(good[chosen].mean()), 3),
         }
     return table
 
@@ -135,11 +174,6 @@ def _metrics(
 def _digest(rows: Rows) -> str:
     digest = hashlib.sha256()
     digest.update(np.round(rows.surface, 6).tobytes())
-    digest.update(rows.weak_ok.tobytes())
-    digest.update(rows.strong_ok.tobytes())
-    digest.update(json.dumps(list(rows.groups)).encode())
+    digest.update(rows.quality.tobytes())
+    digest.update(json.dumps(rows.questions.tolist()).encode())
     return digest.hexdigest()
-
-
-def _rounded(values: NDArray[np.float64]) -> list[float]:
-    return [float(f"{value:.6g}") for value in values]

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from groat.embedding import Vector
-from groat.routing.artifact import RouterArtifact
+from groat.routing.artifact import Estimate, Population, RouterArtifact
+from groat.routing.estimator import Sight
 from groat.routing.features import cues, surface
 from groat.routing.kinds import question_kind
-from groat.types import Asked, Passage, Route
+from groat.types import Asked, Passage, Route, Shadow
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,17 +32,19 @@ class Evidence:
 
 
 class Router:
-    """Sends a question to the cheap model when its answer is likely enough to be as good.
+    """Sends a question to the cheap model when what the expensive one would add is small enough for the promise.
 
     Args:
-        artifact: trained coefficients; None when they could not be loaded, then everything that is not small talk or a
+        artifact: what was trained; None when it could not be loaded, then everything that is not small talk or a
             translation goes to the expensive model, and the reasons say so.
         embedder: name of the embedder in use; an artifact made with other vectors is not used.
+        shadow: another artifact, whose decision is recorded beside and never followed.
     """
 
-    def __init__(self, artifact: RouterArtifact | None, *, embedder: str) -> None:
-        """Check that the artifact fits the vectors."""
+    def __init__(self, artifact: RouterArtifact | None, *, embedder: str, shadow: RouterArtifact | None = None) -> None:
+        """Check that the artifacts fit the vectors."""
         self._artifact = artifact if artifact is not None and artifact.embedder == embedder else None
+        self._shadow = shadow if shadow is not None and shadow.embedder == embedder else None
 
     @property
     def version(self) -> str:
@@ -56,6 +59,7 @@ class Router:
         *,
         tier: Literal["auto", "cheap", "expensive"],
         max_quality_loss: float,
+        domain: str = "",
     ) -> Route:
         """Return the tier for a question.
 
@@ -65,6 +69,7 @@ class Router:
             evidence: what retrieval found.
             tier: "auto", or the caller's choice, which is always followed.
             max_quality_loss: largest mean loss of quality, 0..1, that the caller accepts.
+            domain: the application's collection or subject, if it has any.
         """
         kind = question_kind(asked["text"])
         route: Route = {
@@ -82,21 +87,58 @@ class Router:
         if self._artifact is None or vector is None:
             missing = "no trained router fits the embeddings in use" if self._artifact is None else "the question has no vector"
             return {**route, "reasons": [missing]}
-        seen = surface(
+        population: Population = "grounded" if evidence.similarities else "open"
+        look = surface(
             asked["text"],
             history_turns=len(asked["history"]),
             similarities=evidence.similarities,
             documents=evidence.documents,
         )
-        probability = self._artifact.p_cheap_ok(seen, vector)
-        threshold = self._artifact.threshold(max_quality_loss)
-        return {
-            **route,
-            "tier": "cheap" if probability >= threshold else "expensive",
-            "p_cheap_ok": round(probability, 4),
-            "threshold": round(threshold, 4),
-            "reasons": [f"cue: {name}" for name in cues(asked["text"])],
-        }
+        seen = Sight.of(asked["text"], look, vector.astype("float64"), domain)
+        decided = _decided(self._artifact, seen, population, asked, max_quality_loss)
+        if self._shadow is not None:
+            other = _decided(self._shadow, seen, population, asked, max_quality_loss)
+            shadow: Shadow = {"artifact": self._shadow.version, "tier": other["tier"], "p_cheap_ok": other["p_cheap_ok"]}
+            decided = {**decided, "shadow": shadow}
+        return {**decided, "kind": kind, "reasons": [*decided["reasons"], *(f"cue: {name}" for name in cues(asked["text"]))]}
+
+
+def _decided(artifact: RouterArtifact, seen: Sight, population: Population, asked: Asked, max_quality_loss: float) -> Route:
+    expected = artifact.estimate(seen)
+    most = artifact.most_gain(max_quality_loss, population=population, language=asked["language"])
+    # Above 1 when nothing may go to the cheap model.
+    threshold = 1.01 if most is None or not expected.known else artifact.as_good(most)
+    cheap = most is not None and expected.known and expected.gain <= most
+    return {
+        "tier": "cheap" if cheap else "expensive",
+        "kind": "knowledge",
+        # Rounding must not turn the decision round.
+        "p_cheap_ok": round(max(expected.p_as_good, threshold) if cheap else min(expected.p_as_good, threshold - 1e-6), 6),
+        "threshold": round(threshold, 6),
+        "reasons": _reasons(artifact, expected, most, population, asked, max_quality_loss),
+        "artifact": artifact.version,
+        "p_cheap": round(expected.p_cheap, 4),
+        "p_expensive": round(expected.p_expensive, 4),
+        "gain": round(expected.gain, 4),
+    }
+
+
+def _reasons(
+    artifact: RouterArtifact,
+    expected: Estimate,
+    most: float | None,
+    population: Population,
+    asked: Asked,
+    max_quality_loss: float,
+) -> list[str]:
+    """Return why no estimate could send the question to the cheap model; empty when one could."""
+    if most is None:
+        proof = artifact.proofs.get((population, asked["language"]))
+        return [
+            f"no point is proven to lose at most {max_quality_loss:.2%}: "
+            f"{proof.rows if proof else 0} labelled questions of this kind are too few or too hard"
+        ]
+    return [] if expected.known else ["it is unlike the questions that the router learned from"]
 
 
 def promised(route: Route) -> bool:

@@ -13,13 +13,14 @@ from groat.errors import BadInput
 from serve.cli.bench_bound import bound_command
 from serve.cli.bench_cache import speed_command
 from serve.cli.bench_hits import cache_command
+from serve.cli.bench_route import route_command
 from serve.cli.output import JsonOption, console, write_json
 
 if TYPE_CHECKING:
     from evals.bench_cascade import Report, Unmeasured
     from evals.cascade_cases import Case, Policies
 
-_SEVERAL = ("--data", "--fit", "--pairs", "--rows", "--stream", "--entries", "--labels")
+_SEVERAL = ("--data", "--fit", "--pairs", "--rows", "--stream", "--entries", "--labels", "--promise", "--without")
 """Options that take all values up to the next option."""
 
 
@@ -146,3 +147,4 @@ def _print(reports: "list[Report]", unmeasured: "list[Unmeasured]") -> None:
 bench_app.command("cache", cls=SeveralValues)(cache_command)
 bench_app.command("cache-speed", cls=SeveralValues)(speed_command)
 bench_app.command("cache-bound", cls=SeveralValues)(bound_command)
+bench_app.command("route", cls=SeveralValues)(route_command)

@@ -6,7 +6,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
 import pytest
 from langchain_core.messages import AIMessage
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -26,9 +25,9 @@ from groat.compression.calibration import Point
 from groat.costs import Books, Budgets, Ledger, LedgerTotals, PriceTable, SqliteLedger
 from groat.embedding import RecentQueries
 from groat.knowledge import KnowledgeBase
-from groat.routing import Router, RouterArtifact
-from groat.routing.features import NAMES
+from groat.routing import Router
 from tests.fakes import ScriptedChat, WordEmbedder
+from tests.routing import artifact_of
 
 Reply = str | AIMessage | Exception
 
@@ -56,18 +55,10 @@ def cache_calibration(threshold: float) -> CacheCalibration:
 
 
 def router_of(p_cheap_ok: float) -> Router:
-    artifact = RouterArtifact(
-        version="test",
+    return Router(
+        artifact_of(1 - 2 * p_cheap_ok, dimensions=256, embedder="words/256", version="test", points=((0.0, 0.0),)),
         embedder="words/256",
-        mean=np.zeros(len(NAMES)),
-        scale=np.ones(len(NAMES)),
-        surface_weights=np.zeros(len(NAMES)),
-        vector_weights=np.zeros(256),
-        intercept=float(np.log(p_cheap_ok / (1 - p_cheap_ok))),
-        thresholds=((0.0, 0.5),),
-        card={},
     )
-    return Router(artifact, embedder="words/256")
 
 
 @dataclass

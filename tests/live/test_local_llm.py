@@ -29,9 +29,10 @@ from graph.settings import Settings
 from groat.answering import Answerer, Endpoint, Wish
 from groat.errors import ModelError
 from groat.knowledge import KnowledgeBase
-from groat.routing import Router, RouterArtifact
+from groat.routing import Router
 from groat.types import Language
 from serve.local_llm import CONTEXT_TOKENS, MODEL
+from tests.routing import artifact_of
 
 pytestmark = [
     pytest.mark.live,
@@ -157,7 +158,7 @@ async def test_a_prompt_beyond_the_context_is_one_typed_error_after_one_request(
 
 
 def _always_cheap(embedder: str) -> Router:
-    return Router(replace(RouterArtifact.load(), thresholds=((0.0, 0.0),)), embedder=embedder)
+    return Router(artifact_of(-0.9, dimensions=384, embedder=embedder, points=((0.0, 0.0),)), embedder=embedder)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

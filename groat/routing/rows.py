@@ -1,0 +1,197 @@
+"""Read labelled rows: questions with the quality of a cheap and an expensive model's answer."""
+
+import gzip
+import hashlib
+import json
+import math
+import unicodedata
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from groat.errors import BadInput
+from groat.text import detect_language
+from groat.types import Language
+
+
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """What one of the two models did."""
+
+    model: str
+    ok: float
+    """Quality of its answer, 0..1."""
+    in_tokens: int | None = None
+    out_tokens: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labelled:
+    """One question with both outcomes, and what else the router sees of it."""
+
+    source: str
+    """Name of the file, without its endings."""
+    prompt: str
+    language: Language
+    cheap: Side
+    expensive: Side
+    domain: str = ""
+    """Subject or collection; empty when the application has none."""
+    similarities: tuple[float, ...] = ()
+    """Cosines of the retrieved passages, best first; empty when nothing was retrieved."""
+    documents: int = 0
+    history_turns: int = 0
+    weight: float = 1.0
+    """What the row counts: one over the probability with which it was drawn for both models."""
+    models: Mapping[str, Side] = field(default_factory=dict)
+    """Outcomes of all recorded models by name; empty when only the two are recorded."""
+    same_as: str = ""
+    """Hash of the question that this one says in other words; empty: it is its own."""
+
+    @property
+    def question(self) -> str:
+        """Hash of the prompt, 16 hexadecimal digits: equal for one question in several files."""
+        return self.same_as or question_hash(self.prompt)
+
+    @property
+    def gain(self) -> float:
+        """What the expensive model adds to the quality, -1..1."""
+        return self.expensive.ok - self.cheap.ok
+
+
+def question_hash(prompt: str) -> str:
+    """Return the hash by which questions are told apart; white space and width do not count."""
+    return hashlib.sha256(" ".join(unicodedata.normalize("NFKC", prompt).split()).encode()).hexdigest()[:16]
+
+
+def read_labelled(path: Path, on_bad: Callable[[str], None] | None = None) -> list[Labelled]:
+    """Read a file of rows, ``.jsonl`` or ``.jsonl.gz``; ``docs/data-formats.md`` says what a row holds.
+
+    Args:
+        path: the file.
+        on_bad: is told of each broken row, which is then left out; None stops at the first.
+
+    Raises:
+        BadInput: the file cannot be read or holds no row, or, without ``on_bad``, a row is broken or contradicts another.
+    """
+    rows: list[Labelled] = []
+    first: dict[tuple[str, str, str], tuple[int, tuple[float, float]]] = {}
+    source = path.name.split(".")[0]
+    for number, line in enumerate(_lines(path), 1):
+        if not line.strip():
+            continue
+        try:
+            row = _row(line, source)
+            key, outcome = (row.question, row.cheap.model, row.expensive.model), (row.cheap.ok, row.expensive.ok)
+            before, known = first.setdefault(key, (number, outcome))
+            if known != outcome:
+                raise ValueError(f"the same question with the same models has another outcome in line {before}")
+            if before == number:
+                rows.append(row)
+        except (ValueError, TypeError, RecursionError) as error:
+            message = f"{path}, line {number}: {_what(error)}"
+            if on_bad is None:
+                raise BadInput(f"{message}; mend the row, or leave such rows out with --skip-bad") from error
+            on_bad(message)
+    if not rows:
+        raise BadInput(f"{path} holds no row that can be used; docs/data-formats.md says what a row holds")
+    return rows
+
+
+def read_all(paths: Sequence[Path], on_bad: Callable[[str], None] | None = None) -> list[Labelled]:
+    """Read several files, each once."""
+    return [row for path in dict.fromkeys(paths) for row in read_labelled(path, on_bad)]
+
+
+def _lines(path: Path) -> Iterator[str]:
+    try:
+        with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as lines:
+            yield from lines
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path} is not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8") from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise BadInput(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}; check the name") from error
+
+
+def _what(error: Exception) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"this is no JSON ({error.msg} at column {error.colno})"
+    return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+
+
+def _row(line: str, source: str) -> Labelled:
+    raw = json.loads(line.rstrip())
+    if not isinstance(raw, dict):
+        raise ValueError("a row must be a JSON object")
+    prompt = _text(raw, "prompt")
+    language = raw.get("lang", detect_language(prompt))
+    if language not in ("en", "zh"):
+        raise ValueError(f'"lang" must be "en" or "zh", not {language!r:.40}')
+    domain = raw.get("domain", "")
+    if not isinstance(domain, str):
+        raise ValueError(f'"domain" must be a text, not {domain!r:.40}')
+    cheap, expensive = _side(raw, "weak"), _side(raw, "strong")
+    if cheap.model == expensive.model:
+        raise ValueError(f"the row has one model only, {cheap.model!r}; it needs a cheap and an expensive one")
+    similarities = raw.get("similarities", [])
+    if not isinstance(similarities, list):
+        raise ValueError('"similarities" must be a list of numbers from -1 to 1')
+    return Labelled(
+        source=source,
+        prompt=prompt,
+        language=language,
+        domain=domain,
+        cheap=cheap,
+        expensive=expensive,
+        similarities=tuple(_number(value, "similarities", -1, 1) for value in similarities),
+        documents=_count(raw, "documents") or 0,
+        history_turns=_count(raw, "history_turns") or 0,
+        weight=1 / _number(raw.get("drawn_with", 1.0), "drawn_with", 1e-4, 1),
+        models=_models(raw.get("models")),
+    )
+
+
+def _side(raw: Mapping[str, object], name: str) -> Side:
+    if f"{name}_ok" not in raw:
+        raise ValueError(f'"{name}_ok" is missing: how good the answer of that model was, from 0 to 1')
+    return Side(
+        model=_text(raw, f"{name}_model"),
+        ok=_number(raw[f"{name}_ok"], f"{name}_ok", 0, 1),
+        in_tokens=_count(raw, f"{name}_in_tokens"),
+        out_tokens=_count(raw, f"{name}_out_tokens"),
+    )
+
+
+def _models(raw: object) -> dict[str, Side]:
+    if raw is None:
+        return {}
+    if not isinstance(raw, dict) or not all(isinstance(one, dict) and "ok" in one for one in raw.values()):
+        raise ValueError('"models" must hold an object with "ok" for each model')
+    return {
+        str(name): Side(
+            model=str(name),
+            ok=_number(one["ok"], f"models.{name}.ok", 0, 1),
+            in_tokens=_count(one, "in_tokens"),
+            out_tokens=_count(one, "out_tokens"),
+        )
+        for name, one in raw.items()
+    }
+
+
+def _text(raw: Mapping[str, object], name: str) -> str:
+    value = raw.get(name)
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f'"{name}" must be a text that is not empty')
+    return value
+
+
+def _number(value: object, name: str, least: float, most: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or not least <= value <= most:
+        raise ValueError(f'"{name}" must be a number from {least:g} to {most:g}, not {value!r:.40}')
+    return float(value)
+
+
+def _count(raw: Mapping[str, object], name: str) -> int | None:
+    value = raw.get(name)
+    return None if value is None else round(_number(value, name, 0, 1e9))
