@@ -1,8 +1,8 @@
 """How good an order of questions is: what the expensive model's quality costs when the first in the order go to it.
 
-Definitions of Ong et al. 2024, "RouteLLM": the performance gap recovered (PGR) is the part of the distance between the cheap and
-the expensive model's quality that a router keeps; APGR is its mean over all shares of expensive calls, CPT(x) the least share that
-recovers x of the gap.
+Definitions of Ong et al. 2024, "RouteLLM": the performance gap recovered (PGR) is the part of the distance between the cheap
+and the expensive model's quality that a router keeps; APGR is its mean over all shares of expensive calls, CPT(x) the least
+share that recovers x of the gap.
 """
 
 from dataclasses import dataclass

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from typing_extensions import TypedDict
 
 from evals.route_judging import Judged, Numbers
@@ -54,9 +55,7 @@ def resplit(
         points = dict(operating_points(judged.gain[chosen], quality[chosen, 0], quality[chosen, 1], losses=promises))
         for promise in promises:
             cut = points.get(promise)
-            strong = ~judged.known[~chosen] if cut is not None else np.ones((~chosen).sum(), dtype=bool)
-            if cut is not None:
-                strong = strong | (judged.gain[~chosen] > cut)
+            strong = ~judged.known[~chosen] | (judged.gain[~chosen] > (-np.inf if cut is None else cut))
             loss = _loss(quality[~chosen], strong)
             best = hindsight(judged.gain[~chosen], quality[~chosen], promise)
             found[promise].append((loss, float(strong.mean()), best, cut is None))
@@ -136,5 +135,5 @@ def hindsight(gain: Numbers, quality: Numbers, promise: float) -> float:
     return 1 - int(kept.max()) / len(gain)
 
 
-def _loss(quality: Numbers, strong: Numbers) -> float:
+def _loss(quality: Numbers, strong: NDArray[np.bool_]) -> float:
     return float(np.where(strong, 0.0, quality[:, 1] - quality[:, 0]).sum() / max(quality[:, 1].sum(), 1e-12))

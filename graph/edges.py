@@ -3,12 +3,15 @@
 from typing import Literal
 
 from graph.state import State
+from groat.routing import question_kind
 from groat.validation import tier_after
 
 
-def after_cache(state: State) -> Literal["__end__", "retrieve"]:
-    """A hit ends the run."""
-    return "__end__" if state["lookup"]["outcome"] == "hit" else "retrieve"
+def after_cache(state: State) -> Literal["__end__", "retrieve", "route"]:
+    """A hit ends the run; small talk and translations need no documents, so that nothing is looked for."""
+    if state["lookup"]["outcome"] == "hit":
+        return "__end__"
+    return "retrieve" if question_kind(state["asked"]["text"]) == "knowledge" else "route"
 
 
 def after_route(state: State) -> Literal["compress", "answer_cheap", "answer_expensive"]:

@@ -25,7 +25,7 @@ from groat.errors import UnknownTenant
 from groat.knowledge import Knowledge
 from groat.tracing import names
 from groat.tracing.spans import box_span, describe_lookup
-from groat.types import Asked, CachedAnswer, Charge, Identity, Lookup, Source, Waited
+from groat.types import Asked, CachedAnswer, Charge, Identity, Lookup, Passage, Source, Waited
 from nodes import Knobs
 
 
@@ -51,6 +51,7 @@ class Update(TypedDict, total=False):
     charges: Overwrite
     attempts: Overwrite
     verdicts: Overwrite
+    passages: list[Passage]
     route: None
     shortened: None
     answer: str
@@ -236,6 +237,7 @@ def _cleared(charges: list[Charge]) -> Update:
         "charges": Overwrite(charges),
         "attempts": Overwrite([]),
         "verdicts": Overwrite([]),
+        "passages": [],
         "route": None,
         "shortened": None,
         "answer": "",

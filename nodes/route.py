@@ -8,7 +8,7 @@ from typing_extensions import TypedDict
 from groat.answering import ASSUMED_OUTPUT
 from groat.costs import Books, Budgets
 from groat.embedding import Embedder
-from groat.routing import Evidence, Router
+from groat.routing import Evidence, Router, question_kind
 from groat.text import count_tokens
 from groat.tracing import names
 from groat.types import Asked, Charge, Passage, Route
@@ -48,7 +48,8 @@ class RouteQuestion:
         """Return the route; the vector of the question is the one that the cache and retrieval used."""
         knobs = runtime.context
         asked = state["asked"]
-        vector = await self.embedder.query(asked["search_text"])
+        looked_at = question_kind(asked["text"]) == "knowledge"
+        vector = await self.embedder.query(asked["search_text"]) if looked_at else None
         route = self.router.route(
             asked,
             vector,
@@ -65,7 +66,7 @@ class RouteQuestion:
             route = {**route, "tier": "cheap", "reasons": reasons, "budget_bound": True}
         charges: list[Charge] = []
         failed = None
-        if not any(charge["kind"] == "embedding" for charge in state["charges"]):
+        if looked_at and not any(charge["kind"] == "embedding" for charge in state["charges"]):
             key = f"{state['run']}:route:embedding"
             charges = [self.books.embedding(key=key, box="route", model=self.embedder.name, text=asked["search_text"])]
             failed = await self.books.record(charges, run=state["run"], tenant=asked["tenant"])

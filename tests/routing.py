@@ -4,14 +4,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from groat.routing.artifact import Proof, RouterArtifact
+from groat.routing.artifact import Population, Proof, RouterArtifact
 from groat.routing.estimator import Curve, Linear
 from groat.routing.familiar import Familiar
 from groat.routing.features import NAMES
 from groat.routing.grams import BUCKETS
+from groat.types import Language
 
-LANGUAGES = ("en", "zh")
-POPULATIONS = ("open", "grounded")
+LANGUAGES: tuple[Language, ...] = ("en", "zh")
+POPULATIONS: tuple[Population, ...] = ("open", "grounded")
 
 
 def artifact_of(

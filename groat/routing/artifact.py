@@ -80,7 +80,7 @@ class RouterArtifact:
                 with path.open("rb") as opened:
                     return cls._read(opened)
             with resources.files("groat.routing").joinpath("router.npz").open("rb") as opened:
-                return cls._read(cast(IO[bytes], opened))
+                return cls._read(opened)
         except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
             raise ArtifactError(
                 f"the router's artifact {path or 'of the package'} cannot be read; reinstall groat or fit it again"

@@ -15,12 +15,12 @@ VERSION = "surface/2"
 MAX_CHARS = 4_000
 """What stands behind is not read: it costs time, and says no more."""
 SHORT = 60
-"""Questions shorter than this, a Chinese character counting for three letters, count as this long: a hard question may be short."""
+"""Shorter questions count as this long, a Chinese character as three letters: a hard question may be short."""
 
 _CUES: dict[str, str] = {
     "comparison": r"\b(?:compare|comparison|versus|vs|difference|differs?|better|worse|cheaper|than|which (?:one|plan|of))\b"
     r"|比较|对比|区别|哪个更|哪种更|更划算|差别|还是|不同",
-    "calculation": r"\b(?:calculate|compute|how much (?:would|will|do|does|in total)|in total|altogether|sum|average|left over)\b"
+    "calculation": r"\b(?:calculate|compute|how much (?:would|will|do|does|in total)|in total|altogether|sum|average)\b"
     r"|计算|算一下|算算|一共|总共|合计|平均|多少钱|剩下?多少|能省",
     "reasoning": r"\b(?:explain|why|prove|derive|reason|step by step|justify|analy[sz]e|evaluate)\b"
     r"|解释|为什么|证明|推导|分析|论述|理由|说明原因",
@@ -44,8 +44,10 @@ _CUES: dict[str, str] = {
     r"|增加|减少|剩|之后|之前|然后|再",
     "part": r"%|\b(?:percent(?:age)?|half|thirds?|quarters?|twice|doubled?|tripled?|times|ratio|fraction)\b|\d/\d"
     r"|分之|百分|倍|比例|一半",
-    "rate": r"\b(?:per|every|hourly|daily|weekly|rate|speed|hours?|minutes?|days?|weeks?|months?|years?)\b|每|速度|小时|分钟|天|周|月|年",
-    "money": r"[$€£¥]|\b(?:dollars?|cents?|cost|price|pa(?:y|ys|id)|profit|budget|salary|earn(?:s|ed)?)\b|元|价格|费用|利润|工资",
+    "rate": r"\b(?:per|every|hourly|daily|weekly|rate|speed|hours?|minutes?|days?|weeks?|months?|years?)\b"
+    r"|每|速度|小时|分钟|天|周|月|年",
+    "money": r"[$€£¥]|\b(?:dollars?|cents?|cost|price|pa(?:y|ys|id)|profit|budget|salary|earn(?:s|ed)?)\b"
+    r"|元|价格|费用|利润|工资",
     "person": r"\b(?:he|she|his|her|they|their|i|my|me|who)\b|他|她|我|你",
     "number_word": r"\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozen|hundred|thousand|million)\b"
     r"|[二三四五六七八九十百千万两]",
@@ -137,7 +139,7 @@ def _shape(text: str) -> list[float]:
 
 
 def _lines(lines: list[str]) -> list[float]:
-    """Return how long the lines are, and how much those after the first repeat each other, as choices do that are hard to tell apart."""
+    """Return how long the lines are, and how much those after the first repeat each other, as choices hard to tell apart do."""
     lengths = sorted(map(len, lines)) or [0]
     sets = [set(_HAN.findall(line)) | set(line.split()) for line in lines[1:40]]
     alike = [len(a & b) / min(len(a), len(b)) for a, b in pairwise(sets) if a and b]

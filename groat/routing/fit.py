@@ -3,7 +3,7 @@
 import hashlib
 import importlib.metadata
 import json
-from typing import Any, get_args
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray

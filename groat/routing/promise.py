@@ -1,4 +1,4 @@
-"""Choose how much quality may be risked: the operating points that keep a promise on labelled rows, with a finite-sample bound."""
+"""Choose how much quality may be risked: the operating points that keep a promise, by a finite-sample bound."""
 
 from collections.abc import Sequence
 
@@ -31,9 +31,9 @@ def operating_points(
 ) -> Points:
     """Return, for each promised loss, how large a gain may be forgone; promises that cannot be proven are left out.
 
-    Learn-then-Test (Angelopoulos et al. 2021): from none to all, ever more questions go to the cheap model, those with the least
-    expected gain first, and each step is tested against the hypothesis that it breaks the promise. The first step that cannot
-    be rejected ends the walk, so that no correction for many tests is due. The test is by betting (Waudby-Smith and Ramdas
+    Learn-then-Test (Angelopoulos et al. 2021): from none to all, ever more questions go to the cheap model, those with the
+    least expected gain first, and each step is tested against the hypothesis that it breaks the promise. The first step that
+    cannot be rejected ends the walk, so that no correction for many tests is due. The test is by betting (Waudby-Smith and Ramdas
     2023), valid for any number of rows, on the paired difference of both models: the mean over all questions of what the cheap
     answers lack must stay below the promised share of the expensive model's mean quality.
 

@@ -43,10 +43,10 @@ async def test_another_question_misses(world: World) -> None:
     assert world.calls > 1
 
 
-async def test_small_talk_skips_compression_in_both_languages(make_world: MakeWorld) -> None:
+async def test_small_talk_skips_retrieval_and_compression_in_both_languages(make_world: MakeWorld) -> None:
     for courtesy, reply in (("Thanks!", "You are welcome."), ("谢谢！", "不客气，随时可以问我。")):
         output = await make_world([reply]).ask(courtesy, use_cache=False)
-        assert output["path"] == ["check_cache", "retrieve", "route", "answer_cheap", "validate", "remember"]
+        assert output["path"] == ["check_cache", "route", "answer_cheap", "validate", "remember"]
         assert (output["answer"], output["shortened"]) == (reply, None)
 
 

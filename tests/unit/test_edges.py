@@ -7,7 +7,7 @@ import pytest
 from graph.edges import after_cache, after_compress, after_route, after_validate
 from graph.state import State
 from groat.types import QuestionKind, Step, Tier
-from tests.fakes import attempt, passage
+from tests.fakes import asked, attempt, passage
 
 
 def _state(**parts: Any) -> State:
@@ -26,7 +26,13 @@ def _judged(*steps: Step) -> list[dict[str, Step]]:
     ("outcome", "box"), [("hit", "__end__"), ("miss", "retrieve"), ("off", "retrieve"), ("error", "retrieve")]
 )
 def test_only_a_hit_ends_at_the_cache(outcome: str, box: str) -> None:
-    assert after_cache(_state(lookup={"outcome": outcome})) == box
+    assert after_cache(_state(lookup={"outcome": outcome}, asked=asked("How long is the warranty?"))) == box
+
+
+@pytest.mark.parametrize("text", ["Thanks!", "谢谢！", "Translate this: good morning", "把这句话翻译成英文：早上好"])
+def test_what_needs_no_documents_goes_from_the_cache_to_the_router(text: str) -> None:
+    assert after_cache(_state(lookup={"outcome": "miss"}, asked=asked(text))) == "route"
+    assert after_cache(_state(lookup={"outcome": "hit"}, asked=asked(text))) == "__end__"
 
 
 @pytest.mark.parametrize(("tier", "box"), [("cheap", "answer_cheap"), ("expensive", "answer_expensive")])
