@@ -18,16 +18,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GroupKFold
-from sklearn.preprocessing import StandardScaler
 
-from evals.acceptance_rows import MAX_CHARS, Recorded, grounded, read_open
+from evals.acceptance_rows import Recorded, grounded, read_open
+from evals.fit_router import OWN_WEIGHT
+from evals.route_judging import embedded
 from evals.vectors import VectorFile
 from groat.embedding import Embedder
 from groat.embedding.bundled import BundledEmbedder
-from groat.routing.features import surface
+from groat.routing.fit import p_as_good
+from groat.routing.fit_linear import Rows
 from groat.routing.router import Evidence
+from groat.routing.rows import Labelled, Side, question_hash
 from groat.types import Attempt, Check, Opinion
 from groat.validation import check_answer
 from groat.validation.acceptance import evidence_of
@@ -36,8 +37,6 @@ from groat.validation.acceptance_evidence import row as numbers
 from groat.validation.acceptance_fit import fit
 from groat.validation.agreement import agreement
 
-_VECTOR_SCALE = 4.0
-"""As in ``groat.routing.fit``."""
 _FORM = frozenset({"complete", "language"})
 """Checks of recorded open answers that say nothing: other prompts than groat's asked for other forms and endings."""
 _UNROUTED = 0.3
@@ -68,34 +67,30 @@ async def main(arguments: Sequence[str]) -> None:
 
 
 async def with_router(rows: Sequence[Recorded], embedder: Embedder) -> list[Recorded]:
-    """Return the rows with the router's estimate, each from a router that never saw its question.
+    """Return the rows with the router's estimate, each from heads that never saw its question.
 
     The shipped router was trained on these very questions and would look better than it is.
     """
     seen = {row.asked["text"]: row for row in reversed(rows)}
-    asked = list(seen.values())
-    vectors = np.array([await embedder.query(row.asked["search_text"][:MAX_CHARS]) for row in asked], dtype=np.float64)
-    surfaces = np.array([_surface(row) for row in asked])
-    target = np.array([row.route_target for row in asked], dtype=int)
-    own = np.array([bool(row.found) for row in asked])
-    weights = np.where(own, 0.5 / max(own.sum(), 1), 0.5 / max((~own).sum(), 1)) * len(asked)
-    estimates = np.zeros(len(asked))
-    for train, test in GroupKFold(5, shuffle=True, random_state=7).split(surfaces, groups=[row.group for row in asked]):
-        scaler = StandardScaler().fit(surfaces[train])
-        inputs = np.hstack([scaler.transform(surfaces), vectors * _VECTOR_SCALE])
-        model = LogisticRegression(C=0.3, max_iter=2000).fit(inputs[train], target[train], sample_weight=weights[train])
-        estimates[test] = model.predict_proba(inputs[test])[:, 1]
-    known = dict(zip(seen, estimates.tolist(), strict=True))
+    labelled = [_labelled(row) for row in seen.values()]
+    looked = Rows.of(labelled, await embedded(labelled, embedder))
+    known = dict(zip(seen, p_as_good(looked).tolist(), strict=True))
     return [replace(row, route_p=known[row.asked["text"]]) for row in rows]
 
 
-def _surface(row: Recorded) -> Floats:
+def _labelled(row: Recorded) -> Labelled:
     evidence = Evidence.of(row.found)
-    return surface(
-        row.asked["text"],
-        history_turns=len(row.asked["history"]),
-        similarities=evidence.similarities,
+    return Labelled(
+        source=row.source,
+        prompt=row.asked["text"],
+        language=row.asked["language"],
+        cheap=Side(model="cheap", ok=float(row.route_target)),
+        expensive=Side(model="expensive", ok=1.0),
+        similarities=tuple(evidence.similarities),
         documents=evidence.documents,
+        history_turns=len(row.asked["history"]),
+        weight=OWN_WEIGHT if row.found else 1.0,
+        same_as=question_hash(row.group),
     )
 
 

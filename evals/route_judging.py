@@ -14,11 +14,14 @@ from groat.costs.prices import PriceTable
 from groat.embedding import Embedder, Matrix
 from groat.errors import BadInput
 from groat.routing.artifact import RouterArtifact
-from groat.routing.estimator import Curve, Linear
+from groat.routing.estimator import Curve
 from groat.routing.familiar import Familiar
 from groat.routing.fit import FOLDS, check_enough, rising
 from groat.routing.fit_familiar import familiar
-from groat.routing.fit_linear import Rows, linear, scores
+from groat.routing.fit_heads import heads as fitted_heads
+from groat.routing.fit_heads import scores
+from groat.routing.fit_linear import Rows
+from groat.routing.heads import Heads
 from groat.routing.rows import Labelled, Side
 from groat.text import count_tokens
 from groat.types import Usage
@@ -49,7 +52,7 @@ class Judged:
     apart: Numbers
     """Gains of the rows that were fitted on, from folds that did not see them; empty for an artifact."""
     by: str
-    heads: Linear
+    heads: Heads
     """One of the heads that judged, to be timed."""
     familiar: Familiar
 
@@ -61,7 +64,7 @@ async def embedded(rows: Sequence[Labelled], embedder: Embedder) -> Matrix:
 
 def by_artifact(data: Rows, artifact: RouterArtifact) -> Judged:
     """Judge by an artifact as it is."""
-    heads = scores(artifact.linear, data)
+    heads = scores(artifact.heads, data)
     return Judged(
         gain=heads[:, 1] - heads[:, 0],
         p_cheap=_through(artifact.cheap, heads[:, 0]),
@@ -69,7 +72,7 @@ def by_artifact(data: Rows, artifact: RouterArtifact) -> Judged:
         known=artifact.familiar.distance(data.vectors) <= artifact.familiar.limit,
         apart=np.zeros(0),
         by=f"artifact {artifact.version}",
-        heads=artifact.linear,
+        heads=artifact.heads,
         familiar=artifact.familiar,
     )
 
@@ -94,12 +97,12 @@ def by_fitting(data: Rows, fit_on: Rows, *, split_domain: bool = False) -> Judge
     at = np.array([fold_of.get(row.domain if split_domain else row.question, -1) for row in data.labelled])
     apart, values = np.zeros((len(fit_on), 2)), np.zeros((len(data), 2))
     for fold in range(FOLDS):
-        heads = linear(fit_on.take(folds != fold))
+        heads = fitted_heads(fit_on.take(folds != fold))
         apart[folds == fold] = scores(heads, fit_on.take(folds == fold))
         if (at == fold).any():
             values[at == fold] = scores(heads, data.take(at == fold))
     if (at < 0).any():
-        heads = linear(fit_on)
+        heads = fitted_heads(fit_on)
         values[at < 0] = scores(heads, data.take(at < 0))
     chances = np.zeros((len(data), 2))
     for fold in np.unique(at):

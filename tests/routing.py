@@ -9,6 +9,9 @@ from groat.routing.estimator import Curve, Linear
 from groat.routing.familiar import Familiar
 from groat.routing.features import NAMES
 from groat.routing.grams import BUCKETS
+from groat.routing.heads import LINEAR, Heads
+from groat.routing.topics import Topics
+from groat.routing.trees import Trees
 from groat.types import Language
 
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
@@ -31,7 +34,7 @@ def artifact_of(
     """
     weights = np.zeros((len(NAMES), 2))
     for name, weight in (surface or {}).items():
-        weights[NAMES.index(name), 1] = weight
+        weights[NAMES.index(name), 1] = weight / LINEAR
     linear = Linear(
         word_idf=np.zeros(BUCKETS),
         word_weights=np.zeros((BUCKETS, 2)),
@@ -44,13 +47,25 @@ def artifact_of(
         vector_weights=np.zeros((dimensions, 2)),
         domains=(),
         domain_weights=np.zeros((0, 2)),
-        intercept=np.array([0.0, gain]),
+        intercept=np.array([0.0, gain]) / LINEAR,
+    )
+    topics = Topics(names=(), weights=np.zeros((dimensions, 0)), intercept=np.zeros(0), values=np.zeros((0, 2)))
+    none = np.zeros(0, dtype=np.int64)
+    trees = Trees(
+        directions=np.zeros((dimensions, 1)),
+        centre=np.zeros(dimensions),
+        roots=none,
+        feature=none,
+        threshold=np.zeros(0),
+        right=none,
+        leaf=none,
+        values=np.zeros((0, 2)),
     )
     level = Curve(at=np.array([-1.0, 1.0]), value=np.array([0.0, 1.0]))
     return RouterArtifact(
         version=version,
         embedder=embedder,
-        linear=linear,
+        heads=Heads(linear=linear, topics=topics, trees=trees, mean=np.zeros(2)),
         cheap=level,
         expensive=level,
         as_good=Curve(at=np.array([-1.0, 1.0]), value=np.array([1.0, 0.0])),

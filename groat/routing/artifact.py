@@ -3,7 +3,7 @@
 import json
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from importlib import resources
 from pathlib import Path
 from typing import IO, Any, Literal, cast
@@ -16,9 +16,12 @@ from groat.routing.estimator import Curve, Linear, Sight
 from groat.routing.familiar import Familiar
 from groat.routing.features import NAMES, VERSION
 from groat.routing.grams import BUCKETS
+from groat.routing.heads import Heads
+from groat.routing.topics import Topics
+from groat.routing.trees import Trees
 from groat.types import Language
 
-FORMAT = f"router/2 {VERSION} {BUCKETS}"
+FORMAT = f"router/3 {VERSION} {BUCKETS}"
 """Names the features and the layout; a file of another is refused."""
 
 Population = Literal["open", "grounded"]
@@ -56,7 +59,7 @@ class RouterArtifact:
 
     version: str
     embedder: str
-    linear: Linear
+    heads: Heads
     cheap: Curve
     expensive: Curve
     as_good: Curve
@@ -108,7 +111,12 @@ class RouterArtifact:
         return cls(
             version=str(head["version"]),
             embedder=str(head["embedder"]),
-            linear=Linear(**_part(numbers, "linear"), domains=tuple(head["domains"])),
+            heads=Heads(
+                linear=Linear(**_part(numbers, "linear"), domains=tuple(head["domains"])),
+                topics=Topics(**_part(numbers, "topics"), names=tuple(head["topics"])),
+                trees=_whole(Trees(**_part(numbers, "trees"))),
+                mean=numbers["mean"],
+            ),
             cheap=Curve(**_part(numbers, "cheap")),
             expensive=Curve(**_part(numbers, "expensive")),
             as_good=Curve(**_part(numbers, "as_good")),
@@ -127,20 +135,29 @@ class RouterArtifact:
             "format": FORMAT,
             "version": self.version,
             "embedder": self.embedder,
-            "domains": self.linear.domains,
+            "domains": self.heads.linear.domains,
+            "topics": self.heads.topics.names,
             "beside": self.familiar.beside,
             "limit": self.familiar.limit,
             "proofs": proofs,
             "card": self.card,
         }
-        arrays = {
-            f"{name}.{part.name}": value
-            for name in ("linear", "cheap", "expensive", "as_good", "familiar")
-            for part in fields(getattr(self, name))
-            if isinstance(value := getattr(getattr(self, name), part.name), np.ndarray)
+        parts: dict[str, Any] = {
+            "linear": self.heads.linear,
+            "topics": self.heads.topics,
+            "trees": self.heads.trees,
+            "cheap": self.cheap,
+            "expensive": self.expensive,
+            "as_good": self.as_good,
+            "familiar": self.familiar,
         }
-        # Half precision keeps three digits, which is more than coefficients from data deserve; curves need more.
-        small = {name: _half(value) if value.size > 1_000 else value.astype(np.float32) for name, value in arrays.items()}
+        arrays = {
+            f"{name}.{field.name}": value
+            for name, part in parts.items()
+            for field in fields(part)
+            if isinstance(value := getattr(part, field.name), np.ndarray)
+        }
+        small = {name: _small(value) for name, value in arrays.items()} | {"mean": self.heads.mean}
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".part")
         with partial.open("wb") as opened:
@@ -149,7 +166,7 @@ class RouterArtifact:
 
     def estimate(self, seen: Sight) -> Estimate:
         """Return what is expected of a question; about 0.1 ms."""
-        cheap, expensive = self.linear.scores(seen).tolist()
+        cheap, expensive = self.heads.scores(seen).tolist()
         gain = expensive - cheap
         return Estimate(
             p_cheap=self.cheap(cheap),
@@ -174,5 +191,32 @@ def _part(numbers: Mapping[str, NDArray[np.float64]], name: str) -> dict[str, An
     return {key.partition(".")[2]: value for key, value in numbers.items() if key.partition(".")[0] == name}
 
 
-def _half(values: NDArray[np.float64]) -> NDArray[np.float16]:
-    return np.clip(values, -60_000, 60_000).astype(np.float16)
+def _small(values: NDArray[Any]) -> NDArray[Any]:
+    """Return the numbers in the fewest bytes that keep them."""
+    if values.dtype.kind == "i":
+        return values.astype(np.min_scalar_type(-1 - int(np.abs(values).max(initial=0))))
+    # Half precision keeps three digits, which is more than coefficients from data deserve; curves need more.
+    return np.clip(values, -60_000, 60_000).astype(np.float16) if values.size > 1_000 else values.astype(np.float32)
+
+
+def _whole(trees: Trees) -> Trees:
+    """Return the trees with their integers.
+
+    Raises:
+        ValueError: a node points outside.
+    """
+    whole = {name: getattr(trees, name).astype(np.int64) for name in ("roots", "feature", "right", "leaf")}
+    count = len(whole["feature"])
+    inner = whole["feature"] >= 0
+    children = np.arange(count)[inner] + whole["right"][inner]
+    if count and (
+        len({len(whole["right"]), len(whole["leaf"]), len(trees.threshold), count}) > 1
+        or inner[-1]
+        or (whole["right"][inner] < 1).any()
+        or children.max(initial=0) >= count
+        or not 0 <= whole["leaf"].min() <= whole["leaf"].max() < len(trees.values)
+        or not 0 <= whole["roots"].min() <= whole["roots"].max() < count
+        or whole["feature"].max() >= len(NAMES) + trees.directions.shape[1]
+    ):
+        raise ValueError("the trees do not hang together")
+    return replace(trees, **whole)

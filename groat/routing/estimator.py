@@ -63,10 +63,15 @@ class Linear:
             total = total + self.domain_weights[self.domains.index(seen.domain)]
         return np.asarray(total, dtype=np.float64)
 
-    def plus(self, other: "Linear") -> "Linear":
-        """Return the sum of two that see the same inputs: what was learned later on top of what was known before."""
+    def plus(self, other: "Linear", *, times: float = 1.0) -> "Linear":
+        """Return the sum of two that see the same inputs: what was learned later, so many times, on top of what was known.
+
+        The other may know more domains, behind those of this one.
+        """
+        missing = len(other.domains) - len(self.domains)
+        known = replace(self, domain_weights=np.pad(self.domain_weights, ((0, missing), (0, 0))))
         summed = {
-            part.name: getattr(self, part.name) + getattr(other, part.name)
+            part.name: getattr(known, part.name) + times * getattr(other, part.name)
             for part in fields(self)
             if part.name.endswith("weights") or part.name == "intercept"
         }

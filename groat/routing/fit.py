@@ -16,7 +16,9 @@ from groat.errors import BadInput
 from groat.routing.artifact import Population, Proof, RouterArtifact
 from groat.routing.estimator import Curve, Numbers
 from groat.routing.fit_familiar import familiar
-from groat.routing.fit_linear import PENALTY, Rows, linear, scores
+from groat.routing.fit_heads import heads, scores
+from groat.routing.fit_linear import PENALTY, Rows
+from groat.routing.heads import Heads
 from groat.routing.promise import operating_points
 from groat.types import Language
 
@@ -58,17 +60,14 @@ def fit(
         BadInput: too few rows, or outcomes of one kind only.
     """
     check_enough(rows)
-    known = None if prior is None else prior.linear
+    known = None if prior is None else prior.heads
     folds = fold_numbers(rows, seed)
-    apart = np.zeros((len(rows), 2))
-    for fold in range(FOLDS):
-        learned = linear(rows.take(folds != fold), prior=known, penalty=penalty)
-        apart[folds == fold] = scores(learned, rows.take(folds == fold))
+    apart = left_out(rows, folds, prior=known, penalty=penalty)
     digest = _digest(rows)
     return RouterArtifact(
         version=f"{date}/{digest[:8]}",
         embedder=embedder,
-        linear=linear(rows, prior=known, penalty=penalty),
+        heads=heads(rows, prior=known, penalty=penalty),
         cheap=rising(apart[:, 0], rows.quality[:, 0], rows.weights),
         expensive=rising(apart[:, 1], rows.quality[:, 1], rows.weights),
         as_good=_falling(apart[:, 1] - apart[:, 0], as_good(rows), rows.weights),
@@ -86,6 +85,28 @@ def fit(
             "left_out": _metrics(rows, apart),
         },
     )
+
+
+def left_out(rows: Rows, folds: NDArray[np.int64], *, prior: Heads | None = None, penalty: float = PENALTY) -> Numbers:
+    """Return both heads' values of each row from heads that did not see its fold, shape (rows, 2)."""
+    apart = np.zeros((len(rows), 2))
+    for fold in np.unique(folds):
+        fitted = heads(rows.take(folds != fold), prior=prior, penalty=penalty)
+        apart[folds == fold] = scores(fitted, rows.take(folds == fold))
+    return apart
+
+
+def p_as_good(rows: Rows, *, seed: int = 7) -> Numbers:
+    """Return the chance that the cheap answer is as good for each row, from heads and a curve that did not see its question."""
+    folds = fold_numbers(rows, seed)
+    apart = left_out(rows, folds)
+    gain, good = apart[:, 1] - apart[:, 0], as_good(rows)
+    chances = np.zeros(len(rows))
+    for fold in np.unique(folds):
+        others = folds != fold
+        curve = _falling(gain[others], good[others], rows.weights[others])
+        chances[~others] = np.interp(gain[~others], curve.at, curve.value)
+    return chances
 
 
 def check_enough(rows: Rows) -> None:

@@ -1,7 +1,7 @@
 """Fit the linear heads: a ridge regression of both models' quality on words, runs, surface features and vector."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,14 +89,29 @@ def surface_of(row: Labelled) -> Numbers:
     )  # fmt: skip
 
 
-def linear(rows: Rows, *, prior: Linear | None = None, penalty: float = PENALTY) -> Linear:
-    """Fit both heads; with a prior, what the rows say beyond it, so that few rows change little."""
-    inputs = _Inputs.learned(rows) if prior is None else _Inputs.like(prior)
-    known = 0.0 if prior is None else scores(prior, rows)
+def linear(rows: Rows, *, penalty: float = PENALTY) -> Linear:
+    """Fit both heads."""
+    return _fitted(_Inputs.learned(rows), rows, rows.quality, penalty)
+
+
+def correction(rows: Rows, prior: Linear, left: Numbers, *, penalty: float = PENALTY) -> Linear:
+    """Fit what heads over the inputs of ``prior`` leave, so that few rows change little.
+
+    Args:
+        rows: what to learn from.
+        prior: whose inputs are taken; domains that only the rows know come behind its own.
+        left: quality less what was expected, shape (rows, 2).
+        penalty: on the coefficients.
+    """
+    new = sorted(set(rows.domains.tolist()) - {"", *prior.domains})
+    inputs = _Inputs.like(prior)
+    return _fitted(replace(inputs, domains=(*inputs.domains, *new)), rows, left, penalty)
+
+
+def _fitted(inputs: "_Inputs", rows: Rows, target: Numbers, penalty: float) -> Linear:
     model = Ridge(alpha=penalty, solver="sparse_cg", tol=1e-3, max_iter=300)
-    model.fit(inputs.matrix(rows), rows.quality - known, sample_weight=rows.weights / rows.weights.mean())
-    fitted = inputs.linear(model.coef_.T, model.intercept_)
-    return fitted if prior is None else prior.plus(fitted)
+    model.fit(inputs.matrix(rows), target, sample_weight=rows.weights / rows.weights.mean())
+    return inputs.linear(model.coef_.T, model.intercept_)
 
 
 def scores(heads: Linear, rows: Rows) -> Numbers:

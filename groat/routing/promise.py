@@ -33,9 +33,9 @@ def operating_points(
 
     Learn-then-Test (Angelopoulos et al. 2021): from none to all, ever more questions go to the cheap model, those with the
     least expected gain first, and each step is tested against the hypothesis that it breaks the promise. The first step that
-    cannot be rejected ends the walk, so that no correction for many tests is due. The test is by betting (Waudby-Smith and Ramdas
-    2023), valid for any number of rows, on the paired difference of both models: the mean over all questions of what the cheap
-    answers lack must stay below the promised share of the expensive model's mean quality.
+    cannot be rejected ends the walk, so that no correction for many tests is due. The test is by betting (Waudby-Smith and
+    Ramdas 2023), valid for any number of rows, on the paired difference of both models: the mean over all questions of what
+    the cheap answers lack must stay below the promised share of the expensive model's mean quality.
 
     Args:
         gain: expected gain of each row, from an estimator that did not see it.

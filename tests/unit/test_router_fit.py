@@ -10,7 +10,8 @@ from groat.errors import BadInput
 from groat.routing import RouterArtifact
 from groat.routing.estimator import Sight
 from groat.routing.fit import fit, fold_numbers
-from groat.routing.fit_linear import Rows, linear, scores, surface_of
+from groat.routing.fit_heads import heads, scores
+from groat.routing.fit_linear import Rows, surface_of
 from groat.routing.promise import LOSSES, operating_points, proven
 from groat.routing.rows import Labelled, Side
 from groat.types import Language
@@ -75,7 +76,7 @@ def test_the_card_says_what_it_was_fitted_on() -> None:
 def test_fitting_is_the_same_each_time_and_follows_the_data() -> None:
     first, again, other = (fit(_rows(seed=seed), embedder="e", date="d") for seed in (1, 1, 2))
     assert first.version == again.version != other.version
-    np.testing.assert_array_equal(first.linear.word_weights, again.linear.word_weights)
+    np.testing.assert_array_equal(first.heads.linear.word_weights, again.heads.linear.word_weights)
 
 
 def test_questions_that_say_the_same_are_never_on_both_sides() -> None:
@@ -95,9 +96,9 @@ def test_a_router_of_few_own_rows_starts_from_the_one_before() -> None:
 
 def test_many_rows_are_scored_as_each_alone() -> None:
     rows = _rows()
-    heads = linear(rows)
-    one = heads.scores(Sight.of(rows.labelled[3].prompt, rows.surface[3], rows.vectors[3]))
-    np.testing.assert_allclose(scores(heads, rows)[3], one, atol=1e-9)
+    fitted = heads(rows)
+    one = fitted.scores(Sight.of(rows.labelled[3].prompt, rows.surface[3], rows.vectors[3]))
+    np.testing.assert_allclose(scores(fitted, rows)[3], one, atol=1e-9)
 
 
 @pytest.mark.parametrize("ok", [0.0, 1.0])

@@ -1,0 +1,52 @@
+"""Randomised regression trees over the surface features and the vector's main directions. Plain numpy."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Numbers = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trees:
+    """The mean of many trees (Geurts et al. 2006, "Extremely randomized trees"); all nodes of all trees stand in one row.
+
+    A node's left child is the node behind it.
+    """
+
+    directions: Numbers
+    """Main directions of the vectors, shape (dimensions, directions)."""
+    centre: Numbers
+    roots: NDArray[np.int64]
+    """Where each tree begins; empty for no trees."""
+    feature: NDArray[np.int64]
+    """What a node asks for, of the surface features and then the directions; -1 in a leaf."""
+    threshold: Numbers
+    """At most this goes to the left."""
+    right: NDArray[np.int64]
+    """How far behind the node its right child stands; 0 in a leaf."""
+    leaf: NDArray[np.int64]
+    """Row of ``values`` for a leaf; 0 elsewhere."""
+    values: Numbers
+    """Shape (leaves, heads), less the mean of all."""
+
+    def inputs(self, surface: Numbers, vectors: Numbers) -> Numbers:
+        """Return what the nodes ask for, shape (rows, features); the same precision for one row as for many."""
+        return np.hstack([surface, (vectors - self.centre) @ self.directions]).astype(np.float32).astype(np.float64)
+
+    def expected(self, surface: Numbers, vectors: Numbers) -> Numbers:
+        """Return what the trees add to the heads, shape (rows, heads); about 0.3 ms for one row."""
+        if not len(self.roots):
+            return np.zeros((len(surface), self.values.shape[1]))
+        seen = self.inputs(surface, vectors)
+        rows = np.arange(len(seen))[:, None]
+        at = np.broadcast_to(self.roots, (len(seen), len(self.roots))).copy()
+        while True:
+            asked = self.feature[at]
+            inner = asked >= 0
+            if not inner.any():
+                break
+            step = np.where(seen[rows, np.maximum(asked, 0)] <= self.threshold[at], 1, self.right[at])
+            at += np.where(inner, step, 0)
+        return np.asarray(self.values[self.leaf[at]].mean(axis=1), dtype=np.float64)
