@@ -37,6 +37,14 @@ class Context:
         Literal["auto", "zh", "en"],
         Field(description="Language of the answer; auto takes that of the question."),
     ] = "auto"
+    collection: Annotated[
+        str,
+        Field(
+            max_length=200,
+            description="Collection or subject of the question, as your application names it; empty for none. The router "
+            "learns what each model does on it.",
+        ),
+    ] = ""
 
     deadline_s: Annotated[
         float,
@@ -75,9 +83,14 @@ class Context:
             raise BadInput(f"max_quality_loss {self.max_quality_loss!r} is outside 0..1; 0.01 is one per cent")
         if self.max_cost_usd is not None and not (_is_number(self.max_cost_usd) and self.max_cost_usd >= 0):
             raise BadInput(f"max_cost_usd {self.max_cost_usd!r} is not an amount of dollars from 0; leave it out for no limit")
+        if not isinstance(self.collection, str) or len(self.collection) > 200:
+            raise BadInput("the collection is no text of at most 200 characters; name one, or leave it out")
 
         if not _is_number(self.deadline_s) or not 0 < self.deadline_s <= 3600:
             raise BadInput(f"deadline_s {self.deadline_s!r} is not a number of seconds above 0 and up to 3600")
+        self._check_more()
+
+    def _check_more(self) -> None:
         if self.stream not in ("hold", "live"):
             raise BadInput(f"the knob stream {self.stream!r} is not known; it is hold or live")
         if self.tools is not None and not (isinstance(self.tools, list) and all(isinstance(tool, dict) for tool in self.tools)):

@@ -46,6 +46,11 @@ class Knobs(Protocol):
         ...
 
     @property
+    def collection(self) -> str:
+        """Collection or subject that the caller's application names; empty for none."""
+        ...
+
+    @property
     def deadline_s(self) -> float:
         """Longest time for the question, in seconds."""
         ...

@@ -56,6 +56,7 @@ class RouteQuestion:
             Evidence.of(state["passages"]),
             tier=knobs.tier,
             max_quality_loss=knobs.max_quality_loss,
+            domain=knobs.collection,
         )
         if (
             route["tier"] == "expensive"

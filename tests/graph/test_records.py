@@ -71,6 +71,7 @@ async def test_the_knobs_have_descriptions_for_a_form(world: World) -> None:
         "stream",
         "response_schema",
         "tools",
+        "collection",
     }
     assert all(knob["description"] for knob in knobs.values())
 

@@ -1,5 +1,6 @@
 """The routing decision, with its evidence."""
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -11,7 +12,7 @@ from groat.routing import Evidence, Router
 from groat.routing.features import NAMES, SHORT, cues, surface
 from groat.routing.kinds import question_kind
 from groat.routing.router import promised
-from groat.types import Route
+from groat.types import Language, Route
 from tests.fakes import asked, passage
 from tests.routing import artifact_of
 
@@ -185,3 +186,16 @@ def test_features_are_finite_for_any_text(text: str, turns: int, similarities: l
 def test_cues_are_seen_in_both_languages(english: str, chinese: str, cue: str) -> None:
     assert cue in cues(english)
     assert cue in cues(chinese)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_collection_that_the_application_names_is_seen(language: Language) -> None:
+    base = artifact_of(0.2)
+    linear = replace(base.heads.linear, domains=("账单",), domain_weights=np.array([[0.0, 1.0]]))
+    router = Router(replace(base, heads=replace(base.heads, linear=linear)), embedder="e")
+    text = {"en": "How long is the warranty?", "zh": "保修多久？"}[language]
+    plain, named = (
+        router.route(asked(text), VECTOR, NOTHING, tier="auto", max_quality_loss=0.05, domain=name) for name in ("", "账单")
+    )
+    assert (plain["tier"], named["tier"]) == ("cheap", "expensive")
+    assert named["gain"] > plain["gain"]

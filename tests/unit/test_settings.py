@@ -164,10 +164,12 @@ def test_embeddings_of_langchain_can_be_named(monkeypatch: pytest.MonkeyPatch) -
         {"max_cost_usd": -1.0},
         {"max_cost_usd": float("nan")},
         {"max_cost_usd": "1"},
+        {"collection": None},
+        {"collection": "x" * 201},
     ],
 )
 def test_knobs_that_mean_nothing_are_refused(knobs: dict[str, Any]) -> None:
-    with pytest.raises(BadInput, match=r"tenant|tier|language|max_quality_loss|max_cost_usd"):
+    with pytest.raises(BadInput, match=r"tenant|tier|language|max_quality_loss|max_cost_usd|collection"):
         Context(**knobs)
 
 
