@@ -21,7 +21,7 @@ from groat.routing.topics import Topics
 from groat.routing.trees import Trees
 from groat.types import Language
 
-FORMAT = f"router/3 {VERSION} {BUCKETS}"
+FORMAT = f"router/4 {VERSION} {BUCKETS}"
 """Names the features and the layout; a file of another is refused."""
 
 Population = Literal["open", "grounded"]
@@ -216,7 +216,7 @@ def _whole(trees: Trees) -> Trees:
         or children.max(initial=0) >= count
         or not 0 <= whole["leaf"].min() <= whole["leaf"].max() < len(trees.values)
         or not 0 <= whole["roots"].min() <= whole["roots"].max() < count
-        or whole["feature"].max() >= len(NAMES) + trees.directions.shape[1]
+        or whole["feature"].max() >= len(NAMES) + trees.directions.shape[1] + 2
     ):
         raise ValueError("the trees do not hang together")
     return replace(trees, **whole)

@@ -7,7 +7,7 @@ from groat.routing.fit_linear import PENALTY, Rows, correction, linear
 from groat.routing.fit_linear import scores as linear_scores
 from groat.routing.fit_topics import topics
 from groat.routing.fit_trees import trees
-from groat.routing.heads import Heads
+from groat.routing.heads import Heads, with_subject
 
 
 def heads(rows: Rows, *, prior: Heads | None = None, penalty: float = PENALTY) -> Heads:
@@ -16,10 +16,12 @@ def heads(rows: Rows, *, prior: Heads | None = None, penalty: float = PENALTY) -
         return prior.corrected(correction(rows, prior.linear, rows.quality - scores(prior, rows), penalty=penalty))
     quality, weights = rows.quality, rows.weights
     named = np.array([row.domain for row in rows.labelled])
+    subjects = topics(rows.vectors, named, quality, weights)
+    seen = with_subject(rows.surface, subjects.expected(rows.vectors, rows.domains))
     return Heads(
         linear=linear(rows, penalty=penalty),
-        topics=topics(rows.vectors, named, quality, weights),
-        trees=trees(rows.surface, rows.vectors, quality, weights),
+        topics=subjects,
+        trees=trees(seen, rows.vectors, quality, weights),
         mean=np.average(quality, axis=0, weights=weights),
     )
 

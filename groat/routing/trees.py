@@ -21,7 +21,7 @@ class Trees:
     roots: NDArray[np.int64]
     """Where each tree begins; empty for no trees."""
     feature: NDArray[np.int64]
-    """What a node asks for, of the surface features and then the directions; -1 in a leaf."""
+    """What a node asks for: one of the features beside the vector, and then of the directions; -1 in a leaf."""
     threshold: Numbers
     """At most this goes to the left."""
     right: NDArray[np.int64]
