@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 from groat.validation.cascade import SEEN_DIGITS, group_of
 from groat.validation.cascade_evidence import MAX_BOUGHT, VERSION, Bought, Offer, Task
 from groat.validation.cascade_learn import FOLDS, Learned, learn
-from groat.validation.cascade_model import GroupModel, Weighed, raw_linear, raw_worth
+from groat.validation.cascade_model import GroupModel, Weighed, raw_linear, raw_worth, short
 from groat.validation.cascade_operating import CURVE, RATES, Board, Outcome, follow, operating_points
 from groat.validation.cascade_table import Numbers, table
 
@@ -139,6 +139,7 @@ def _measure(name: str, examples: Sequence[Example]) -> Measured:
         right=learned.right,
         calibration={},
         spread=learned.spread,
+        echo=learned.echo,
         typical=(
             round(float(np.mean([one.task.input_tokens for one in rows])), 3),
             round(float(np.mean([one.bought[-1].out_tokens for one in rows])), 3),
@@ -168,7 +169,8 @@ def _raw_group(one: Measured) -> dict[str, object]:
         "models": list(one.shell.models),
         "background": raw_linear(one.learned.background),
         "right": raw_linear(one.learned.right),
-        "calibration": [(list(state), added, times) for state, (added, times) in one.shell.calibration.items()],
+        "calibration": [(list(state), short(weights)) for state, weights in one.shell.calibration.items()],
+        "echo": list(one.shell.echo),
         "spread": list(one.shell.spread),
         "typical": list(one.shell.typical),
         **raw_worth({rate: outcome.worth for rate, outcome in one.outcomes.items() if rate in kept}),

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression, Ridge
 
-from groat.validation.cascade_evidence import MAX_BOUGHT
+from groat.validation.cascade_evidence import FACTS, MAX_BOUGHT
 from groat.validation.cascade_model import GroupModel, Linear, Weighed
 from groat.validation.cascade_table import Bools, Numbers, State, Table, agreement_columns, spoken_first, states, voices
 
@@ -16,7 +17,7 @@ FOLDS = 5
 STRENGTHS = (0.15, 0.6, 2.5)
 """Inverse regularisation that is tried for the odds that an answer is right."""
 
-_FACTS_RIDGE = 30.0
+_FACTS_RIDGE = 75.0
 _AGREEMENT_SCALE = 2.0
 """Agreements are standardised to this size: regularisation shrinks less what is known to matter most."""
 
@@ -28,6 +29,7 @@ class Learned:
     background: Linear
     right: Linear
     spread: tuple[float, ...]
+    echo: tuple[float, ...]
     strength: float
     """Inverse regularisation with the least loss on questions that were not fitted on."""
     log_loss: float
@@ -37,17 +39,17 @@ class Learned:
 
     def weighed(
         self, shell: GroupModel, found: Table, quality: Numbers, folds: NDArray[np.int64]
-    ) -> tuple[Mapping[State, Weighed], Mapping[State, tuple[float, float]]]:
+    ) -> tuple[Mapping[State, Weighed], Mapping[State, Numbers]]:
         """Return by state what the answers say, each question judged by estimators that did not see it; and the calibration."""
         table: dict[State, Weighed] = {}
-        calibration: dict[State, tuple[float, float]] = {}
+        calibration: dict[State, Numbers] = {}
         for state in states(found.lengths.shape[1], MAX_BOUGHT):
-            table[state] = self._unseen(shell, found, folds, state, [(0.0, 1.0)] * FOLDS)
+            table[state] = self._unseen(shell, found, folds, state, None)
             if state:
-                p_right, place = table[state].p_right, table[state].place.astype(int)
-                graded = quality[np.arange(len(found)), place]
-                apart = [_calibration(p_right[folds != fold], graded[folds != fold]) for fold in range(FOLDS)]
-                calibration[state] = _calibration(p_right, graded)
+                evidence = table[state].evidence
+                graded = quality[np.arange(len(found)), table[state].place.astype(int)]
+                apart = [_calibration(evidence[folds != fold], graded[folds != fold]) for fold in range(FOLDS)]
+                calibration[state] = _calibration(evidence, graded)
                 table[state] = self._unseen(shell, found, folds, state, apart)
         return table, calibration
 
@@ -57,16 +59,18 @@ class Learned:
         found: Table,
         folds: NDArray[np.int64],
         state: State,
-        calibrations: Sequence[tuple[float, float]],
+        calibrations: Sequence[Numbers] | None,
     ) -> Weighed:
         each: list[tuple[Bools, Weighed]] = []
-        for fold, ((background, right), one) in enumerate(zip(self.apart, calibrations, strict=True)):
-            model = replace(shell, background=background, right=right, calibration={state: one})
+        for fold, (background, right) in enumerate(self.apart):
+            calibration = {state: calibrations[fold]} if calibrations else {}
+            model = replace(shell, background=background, right=right, calibration=calibration)
             each.append((folds == fold, model.weigh(found.rows(folds == fold), state)))
         return Weighed(
             state=state,
             p_right=_put([(here, one.p_right) for here, one in each]),
             place=_put([(here, one.place) for here, one in each]),
+            evidence=_put([(here, one.evidence) for here, one in each]),
             inputs=_put([(here, one.inputs) for here, one in each]),
             out_tokens=_put([(here, one.out_tokens) for here, one in each]),
         )
@@ -80,22 +84,23 @@ def learn(found: Table, quality: Numbers, folds: NDArray[np.int64]) -> Learned:
         quality: of each answer, 0..1, shape (rows, models).
         folds: of each question, 0 to ``FOLDS`` - 1.
     """
-    targets = np.column_stack([1 - quality.mean(axis=1), found.lengths])
+    targets = np.column_stack([1 - quality.mean(axis=1), 1 - quality[:, -1], found.lengths])
     background = _ridge(found.facts, targets)
     backgrounds = [_ridge(found.facts[folds != fold], targets[folds != fold]) for fold in range(FOLDS)]
     unseen = _put([(folds == fold, one(found.facts[folds == fold])) for fold, one in enumerate(backgrounds)])
-    heard = _heard(found, quality, unseen[:, 0], found.lengths - unseen[:, 1:])
+    heard = _heard(found, quality, unseen[:, 0], found.lengths - unseen[:, 2:])
     tried: dict[float, tuple[float, list[Linear]]] = {}
     for strength in STRENGTHS:
         rights = [_logistic(heard, folds[heard.row] != fold, strength) for fold in range(FOLDS)]
         losses = [_entropy(one, heard, folds[heard.row] == fold) for fold, one in enumerate(rights)]
         tried[strength] = (float(np.mean(losses)), rights)
     strength = min(tried, key=lambda one: tried[one][0])
-    spread = np.exp(found.lengths).mean(axis=0) / np.exp(unseen[:, 1:]).mean(axis=0)
+    spread = np.exp(found.lengths).mean(axis=0) / np.exp(unseen[:, 2:]).mean(axis=0)
     return Learned(
         background=background,
         right=_logistic(heard, np.ones(len(heard.row), dtype=bool), strength),
         spread=tuple(float(f"{one:.5g}") for one in spread.tolist()),
+        echo=_echo(found.lengths - unseen[:, 2:]),
         strength=strength,
         log_loss=tried[strength][0],
         apart=list(zip(backgrounds, tried[strength][1], strict=True)),
@@ -156,14 +161,26 @@ def _graded(inputs: Numbers, quality: Numbers) -> tuple[Numbers, Numbers, Number
     )
 
 
-def _calibration(p_right: Numbers, quality: Numbers) -> tuple[float, float]:
-    """Return what to add to the log-odds after what to multiply them with (Platt's method); never against their order."""
+def _calibration(evidence: Numbers, quality: Numbers) -> Numbers:
+    """Return the weights of ``GroupModel.calibration``: Platt's method with more than one input; never against the odds."""
     if quality.max() == 0 or quality.min() == 1:
-        return 0.0, 1.0
-    p = np.clip(p_right, 1e-4, 1 - 1e-4)
-    odds, target, weight = _graded(np.log(p / (1 - p))[:, None], quality)
-    model = LogisticRegression(C=1.0).fit(odds, target, sample_weight=weight)
-    return float(f"{model.intercept_[0]:.5g}"), float(f"{max(model.coef_[0, 0], 0.0):.5g}")
+        return np.array([1.0, *np.zeros(evidence.shape[1])])
+    inputs, target, weight = _graded(evidence, quality)
+    model = LogisticRegression(C=1.0, solver="newton-cholesky").fit(inputs, target, sample_weight=weight)
+    return np.array([max(model.coef_[0, 0], 0.0), *model.coef_[0, 1:], model.intercept_[0]])
+
+
+def _echo(surprise: Numbers) -> tuple[float, ...]:
+    """Return by number of answers bought how much of their mean surprise another answer shares (least squares)."""
+    found = [0.0]
+    for size in range(1, MAX_BOUGHT + 1):
+        over = under = 0.0
+        for state in combinations(range(surprise.shape[1]), min(size, surprise.shape[1] - 1)):
+            mean = surprise[:, list(state)].mean(axis=1)
+            for other in set(range(surprise.shape[1])) - set(state):
+                over, under = over + float(mean @ surprise[:, other]), under + float(mean @ mean)
+        found.append(float(f"{over / max(under, 1e-9):.4g}"))
+    return tuple(found)
 
 
 def _entropy(right: Linear, heard: _Heard, chosen: Bools) -> float:
@@ -174,6 +191,7 @@ def _entropy(right: Linear, heard: _Heard, chosen: Bools) -> float:
 
 def _ridge(inputs: Numbers, targets: Numbers) -> Linear:
     mean, scale = _standard(inputs)
+    mean[FACTS:], scale[FACTS:] = 0.0, 1.0  # words come in their own scale
     model = Ridge(alpha=_FACTS_RIDGE).fit((inputs - mean) / scale, targets)
     return Linear(mean=mean, scale=scale, weights=model.coef_.T, intercept=model.intercept_)
 

@@ -49,6 +49,8 @@ class Weighed:
     """Probability that the given answer is right; zeros when nothing was bought."""
     place: Numbers
     """Whose answer would be given."""
+    evidence: Numbers
+    """What the calibration looks at: log-odds, how far the others back the answer, hardness."""
     inputs: Numbers
     """What ``worth`` looks at."""
     out_tokens: Numbers
@@ -62,12 +64,16 @@ class GroupModel:
     models: tuple[str, ...]
     """By name, the reference model among them; a further sample of a model is called ``name#2``."""
     background: Linear
-    """From the facts of a question: the expected share of models that fail, and the length of each model's answer (log)."""
+    """From the facts and words of a question: the expected share of models that fail, the probability that the reference
+    model does, and the length of each model's answer (log)."""
     right: Linear
     """Log-odds that an answer is right, from ``voices``; says which answer is likeliest."""
-    calibration: Mapping[State, tuple[float, float]]
-    """By answers bought: added to those log-odds after they were multiplied. What looks best among noisy estimates is not as
-    good as it looks, and more so the more answers there are."""
+    calibration: Mapping[State, Numbers]
+    """By answers bought: weights of ``evidence`` and last a constant, that give the log-odds of the answer that looks best. It is
+    not as good as it looks, and more so the more answers there are; and one regression for all states gives agreement the same
+    weight in each."""
+    echo: tuple[float, ...]
+    """By number of answers bought, none first: how much of their surprising length the next answer shares."""
     spread: tuple[float, ...]
     """Mean length of each model's answers over the one that ``background`` expects."""
     typical: tuple[float, float]
@@ -84,22 +90,27 @@ class GroupModel:
     def weigh(self, found: Table, state: State) -> Weighed:
         """Return what the answers of ``state`` say. An answer is given when it is likelier right than each other one."""
         expected = self.background(found.facts)
-        hardness, surprise = expected[:, 0], found.lengths - expected[:, 1:]
+        hardness, doubt, surprise = expected[:, 0], expected[:, 1], found.lengths - expected[:, 2:]
         longer = surprise[:, list(state)].mean(axis=1, keepdims=True) if state else np.zeros((len(found), 1))
-        lengths = np.exp(np.clip(expected[:, 1:] + longer, 0.0, 12.0)) * np.array(self.spread)
+        longer *= self.echo[len(state)]
+        lengths = np.exp(np.clip(expected[:, 2:] + longer, 0.0, 12.0)) * np.array(self.spread)
         if not state:
             none = np.zeros(len(found))
-            inputs = prospects(found, state, none, hardness, surprise)
-            return Weighed(state=state, p_right=none, place=none, inputs=inputs, out_tokens=lengths)
+            inputs = prospects(state, none, none, hardness, doubt, surprise)
+            return Weighed(state=state, p_right=none, place=none, evidence=inputs, inputs=inputs, out_tokens=lengths)
         odds = np.column_stack([self.right(voices(found, state, place, hardness, surprise))[:, 0] for place in state])
         best = odds.argmax(axis=1)
-        added, times = self.calibration.get(state, (0.0, 1.0))
-        highest = 1 / (1 + np.exp(-np.clip(added + times * odds[np.arange(len(found)), best], -30, 30)))
+        place = np.array(state)[best]
+        backing = found.agreed[np.arange(len(found)), place][:, list(state)].mean(axis=1)
+        evidence = np.column_stack([odds[np.arange(len(found)), best], backing, hardness])
+        weights = self.calibration.get(state, np.array([1.0, 0.0, 0.0, 0.0]))
+        p_right = 1 / (1 + np.exp(-np.clip(evidence @ weights[:-1] + weights[-1], -30, 30)))
         return Weighed(
             state=state,
-            p_right=highest,
-            place=np.array(state)[best].astype(np.float64),
-            inputs=prospects(found, state, highest, hardness, surprise),
+            p_right=p_right,
+            place=place.astype(np.float64),
+            evidence=evidence,
+            inputs=prospects(state, p_right, backing, hardness, doubt, surprise),
             out_tokens=lengths,
         )
 
@@ -158,7 +169,8 @@ class RawGroup(TypedDict):
     models: list[str]
     background: RawLinear
     right: RawLinear
-    calibration: list[tuple[list[int], float, float]]
+    calibration: list[tuple[list[int], list[float]]]
+    echo: list[float]
     spread: list[float]
     typical: list[float]
     inputs: list[tuple[list[int], list[float], list[float]]]
@@ -169,12 +181,12 @@ class RawGroup(TypedDict):
 
 
 def raw_linear(linear: Linear) -> RawLinear:
-    """Return the JSON form, rounded to five digits."""
+    """Return the JSON form, rounded to five digits and weights to three."""
     return {
-        "mean": _short(linear.mean),
-        "scale": _short(linear.scale),
-        "weights": [_short(row) for row in linear.weights],
-        "intercept": _short(linear.intercept),
+        "mean": short(linear.mean),
+        "scale": short(linear.scale),
+        "weights": [short(row, 3) for row in linear.weights],
+        "intercept": short(linear.intercept),
     }
 
 
@@ -182,12 +194,12 @@ def raw_worth(worth: Mapping[float, Mapping[State, Linear]]) -> dict[str, list[o
     """Return the JSON form of ``GroupModel.worth``: the fields ``inputs`` and ``worth`` of ``RawGroup``."""
     inputs = {state: linear for known in worth.values() for state, linear in known.items()}
     return {
-        "inputs": [(list(state), _short(one.mean), _short(one.scale)) for state, one in sorted(inputs.items())],
+        "inputs": [(list(state), short(one.mean), short(one.scale)) for state, one in sorted(inputs.items())],
         "worth": [
             (
                 rate,
                 [
-                    (list(state), [_short(row, 4) for row in one.weights], _short(one.intercept, 4))
+                    (list(state), [short(row, 4) for row in one.weights], short(one.intercept, 4))
                     for state, one in sorted(known.items())
                 ],
             )
@@ -218,13 +230,14 @@ def group_of_raw(raw: RawGroup) -> GroupModel:
         for rate, known in raw["worth"]
     }
     outputs = [len(one.intercept) for known in worth.values() for one in known.values()]
-    if len(background.intercept) != count + 1 or len(right.intercept) != 1 or any(one != count for one in outputs) or not worth:
+    if len(background.intercept) != count + 2 or len(right.intercept) != 1 or any(one != count for one in outputs) or not worth:
         raise ArtifactError("the cascade's artifact does not fit its own list of models; fit it again")
     return GroupModel(
         models=models,
         background=background,
         right=right,
-        calibration={tuple(state): (float(added), float(times)) for state, added, times in raw["calibration"]},
+        calibration={tuple(state): np.array(weights, dtype=np.float64) for state, weights in raw["calibration"]},
+        echo=tuple(float(one) for one in raw["echo"]),
         spread=tuple(float(one) for one in raw["spread"]),
         typical=(float(raw["typical"][0]), float(raw["typical"][1])),
         worth=worth,
@@ -243,5 +256,5 @@ def _linear(raw: RawLinear) -> Linear:
     )
 
 
-def _short(values: Numbers | Sequence[float], digits: int = 5) -> list[float]:
+def short(values: Numbers | Sequence[float], digits: int = 5) -> list[float]:
     return [float(f"{float(value):.{digits}g}") for value in values]

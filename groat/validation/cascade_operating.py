@@ -20,13 +20,14 @@ CONFIDENCES = {0.5: 0.0, 0.6: 0.2533, 0.8: 0.8416, 0.9: 1.2816, 0.95: 1.6449, 0.
 RATES = tuple(float(f"{1.2 * 0.94**step:.3g}") for step in range(73))
 """Rates that are tried, from 1.2 (hardly anything is worth a second call) to 0.014 (hardly any price is too high)."""
 
-CURVE = RATES[::3]
+CURVE = RATES[::4]
 """Rates that an artifact holds besides those that keep a promise."""
 
 _NEAR = 0.4
 """How far apart two rates may be, in logarithms, to tell something of each other."""
 
-_RIDGE = 30.0
+_RIDGE = 300.0
+"""Strong: what a purchase is worth is a small difference of noisy values, and the best of five would be one that looks so."""
 
 
 @dataclass(frozen=True, kw_only=True)

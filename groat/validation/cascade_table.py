@@ -24,7 +24,7 @@ class Table:
     """Questions with what each model of a list answered; what was not bought is never read."""
 
     facts: Numbers
-    """Shape (rows, facts)."""
+    """Facts and words of the questions, shape (rows, ``FACTS`` + ``WORDS``)."""
     lengths: Numbers
     """Logarithms of the output tokens, shape (rows, models)."""
     agreed: Numbers
@@ -47,7 +47,7 @@ def table(questions: Sequence[tuple[Task, Sequence[Bought | None]]]) -> Table:
     """Return questions and their answers, one per model in one order, as arrays; None where an answer was not bought."""
     shapes = [[shape(task, one.answer if one else ()) for one in answers] for task, answers in questions]
     return Table(
-        facts=np.array([task.facts for task, _ in questions]),
+        facts=np.array([(*task.facts, *task.words) for task, _ in questions]),
         lengths=np.log1p([[float(one.out_tokens) if one else 0.0 for one in answers] for _, answers in questions]),
         agreed=np.array([_agreed(task, answers) for task, answers in questions]),
         shapes=np.array(shapes),
@@ -97,15 +97,23 @@ def spoken_first(found: Table, state: State, place: int) -> Bools:
     return first
 
 
-def prospects(found: Table, state: State, p_right: Numbers, hardness: Numbers, surprise: Numbers) -> Numbers:
-    """Return what the worth of buying another answer is judged by, one row per question."""
+def prospects(
+    state: State, p_right: Numbers, backing: Numbers, hardness: Numbers, doubt: Numbers, surprise: Numbers
+) -> Numbers:
+    """Return what the worth of buying another answer is judged by, one row per question.
+
+    Args:
+        state: whose answers were bought.
+        p_right: probability that the likeliest of them is right.
+        backing: how far the others agree with it.
+        hardness: expected share of the models that fail, from the prompt alone.
+        doubt: probability that the reference model fails, from the prompt alone.
+        surprise: by how much each model's answer is longer than expected, shape (rows, models).
+    """
     if not state:
-        return np.column_stack([hardness, hardness**2, found.facts[:, 0]])
+        return np.column_stack([hardness, hardness**2, doubt])
     p = np.clip(p_right, 1e-4, 1 - 1e-4)
-    chosen = list(state)
-    return np.column_stack(
-        [p, p * p, np.log(p / (1 - p)), hardness, surprise[:, chosen].mean(axis=1), found.lengths[:, chosen].mean(axis=1)]
-    )
+    return np.column_stack([p, p * p, backing, hardness, doubt, surprise[:, list(state)].mean(axis=1)])
 
 
 def _agreed(task: Task, answers: Sequence[Bought | None]) -> Numbers:
