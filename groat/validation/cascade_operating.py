@@ -20,7 +20,7 @@ CONFIDENCES = {0.5: 0.0, 0.6: 0.2533, 0.8: 0.8416, 0.9: 1.2816, 0.95: 1.6449, 0.
 RATES = tuple(float(f"{1.2 * 0.94**step:.3g}") for step in range(73))
 """Rates that are tried, from 1.2 (hardly anything is worth a second call) to 0.014 (hardly any price is too high)."""
 
-CURVE = RATES[::4]
+CURVE = RATES[::6]
 """Rates that an artifact holds besides those that keep a promise."""
 
 _NEAR = 0.4

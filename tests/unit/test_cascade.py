@@ -195,7 +195,7 @@ def test_questions_that_were_fitted_on_are_known(policy: CascadePolicy, examples
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{}", "[]", '{"evidence": "cascade/2", "groups": {}, "joined": {}, "card": {}, "seen": []}']
+    "text", ["", "{}", "[]", '{"evidence": "cascade/3", "groups": {}, "joined": {}, "card": {}, "seen": []}']
 )
 def test_a_damaged_artifact_is_an_error(tmp_path: Path, text: str) -> None:
     path = tmp_path / "cascade.json"
