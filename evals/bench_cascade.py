@@ -69,6 +69,8 @@ class Report(TypedDict):
     """Rows whose question the shipped artifact was fitted on: for these the result is in-sample."""
     quality_asked: float
     confidence: float
+    refused: dict[str, int]
+    """Why questions went to the strong model at once because nothing could be promised, and how many."""
     quality_vs_strong: float
     quality_ci: list[float]
     saved: float
@@ -124,6 +126,7 @@ def report(found: Sequence[Case], policies: Policies, setting: Setting) -> Repor
         "seen_by_artifact": sum(policies(case).has_seen(case.example.question) for case in found),
         "quality_asked": setting.quality,
         "confidence": setting.confidence,
+        "refused": dict(walker.refused(setting.quality, setting.confidence).most_common()),
         "quality_vs_strong": _ratio(run, strong),
         "quality_ci": ends[0],
         "saved": _saved(run, strong),
@@ -159,10 +162,6 @@ def area(points: Sequence[tuple[float, float]], cheap: Run, strong: Run) -> floa
     spent = np.array([point[0] for point in closed])
     best = np.maximum.accumulate([point[1] for point in closed])
     return round(float(np.sum((best[1:] + best[:-1]) / 2 * np.diff(spent))), 4)
-
-
-def _place(spent: float, run: Run) -> tuple[float, float]:
-    return float(spent), float(run.quality.mean())
 
 
 def _spent(run: Run, cheap: Run, strong: Run) -> float:

@@ -1,5 +1,6 @@
 """Follow cascade policies, and the plain rules beside them, over recorded answers."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -41,6 +42,14 @@ class Walker:
                 for case, policy in zip(self._cases, self._policies, strict=True)
             ]
         )
+
+    def refused(self, quality: float, confidence: float) -> Counter[str]:
+        """Return why the strong model was asked at once under a promised quality, and of how many cases."""
+        told = (
+            policy.reason(case.example.task, reference=case.example.reference, quality=quality, confidence=confidence)
+            for case, policy in zip(self._cases, self._policies, strict=True)
+        )
+        return Counter(reason for reason in told if reason)
 
     def at(self, rate: float) -> Run:
         """Follow the policies at one rate for all."""

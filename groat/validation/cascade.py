@@ -110,6 +110,15 @@ class CascadePolicy:
         group = self._group(task, reference)
         return self.groups[group].rate(quality, confidence) if group else None
 
+    def reason(self, task: Task, *, reference: str, quality: float, confidence: float = CONFIDENCE) -> str:
+        """Return why the reference model is asked and nothing else considered; empty when ``rate`` found a rate."""
+        group = self._group(task, reference)
+        if not group:
+            return f"too few questions like it were measured: {group_of(task, reference)}"
+        if self.groups[group].rate(quality, confidence) is None:
+            return f"no measured rate keeps {quality:.1%} of the quality with confidence {confidence:g} and saves anything: {group}"
+        return ""
+
     def assess(self, task: Task, bought: Sequence[Bought], *, offers: Mapping[str, Offer], reference: str) -> Assessment:
         """Return what the answers so far say. Pure; about 0.5 ms.
 

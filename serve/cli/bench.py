@@ -140,6 +140,7 @@ def _print(reports: "list[Report]", unmeasured: "list[Unmeasured]") -> None:
             notes.append(f"in-sample: the artifact was fitted on {one['seen_by_artifact']} of these questions")
         if one["without_answers"]:
             notes.append(f"{one['without_answers']} rows without another model's answer went to the strong model")
+        notes += [f"{rows} to the strong model at once: {reason}" for reason, rows in one["refused"].items()]
         if one["left_out"]:
             notes.append(f"{one['left_out']} rows left out: no price or no token count of the strong model")
         if one["unpriced_models"]:

@@ -103,12 +103,23 @@ def test_the_report_holds_the_plain_rules_beside_the_policy(crossed: tuple[list[
     setting = Setting(name="x", policy="cross-fitted", quality=0.97, confidence=0.5, left_out=0, unpriced=[])
     result = report(by_language(found)["en"], policies, setting)
     assert (result["n"], result["without_answers"], result["seen_by_artifact"]) == (190, 0, 0)
+    assert result["refused"] == {}
     assert result["baselines"]["all_expensive"] == {"quality": 1.0, "saved": 0.0, "strong_share": 1.0}
     assert set(result["baselines"]) == {"all_expensive", "all_cheap", "random_at_equal_spend", "oracle", "two_agree"}
     assert result["quality_vs_strong"] >= 0.95
     assert result["saved"] > 0.4
     assert result["quality_ci"][0] <= result["quality_vs_strong"] <= result["quality_ci"][1]
     assert result["baselines"]["random_at_equal_spend"]["saved"] == pytest.approx(result["saved"], abs=2e-4)
+
+
+def test_rows_unlike_all_that_were_measured_go_to_the_strong_model_and_the_report_says_why(
+    crossed: tuple[list[Case], Policies], second: Path
+) -> None:
+    chinese = by_language(cases(read_rows(second), PriceTable())[0])["zh"]
+    setting = Setting(name="x", policy="fitted", quality=0.97, confidence=0.5, left_out=0, unpriced=[])
+    result = report(chinese, lambda case: crossed[1](crossed[0][0]), setting)
+    assert (result["quality_vs_strong"], result["saved"], result["strong_share"]) == (1.0, 0.0, 1.0)
+    assert result["refused"] == {f"too few questions like it were measured: plain/zh/{BIG}": 15}
 
 
 def test_the_command_reads_several_files_and_tells_languages_apart(first: Path, second: Path, tmp_path: Path) -> None:

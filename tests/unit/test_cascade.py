@@ -9,7 +9,7 @@ import pytest
 
 from groat.errors import ArtifactError
 from groat.validation.cascade import CascadePolicy
-from groat.validation.cascade_evidence import FACTS, SHAPE, Bought, Offer, Task, same, shape
+from groat.validation.cascade_evidence import FACTS, SHAPE, WORDS, Bought, Offer, Task, same, shape
 from groat.validation.cascade_fit import MIN_ROWS, Example, fit, measured
 from groat.validation.cascade_model import earlier_sample
 from groat.validation.cascade_operating import RATES
@@ -153,6 +153,33 @@ def test_nothing_is_promised_for_questions_or_models_that_were_never_measured(po
     assert policy.rate(code, reference="big", quality=0.9) is None
     unknown = policy.assess(code, [], offers=OFFERS, reference="big")
     assert policy.next_call(unknown, rate=0.1, reference="big") == "big"
+
+
+def test_why_only_the_strong_model_may_be_asked_is_said(policy: CascadePolicy) -> None:
+    sums, code = Task.of("How many apples?", language="en"), Task.of("def f(x):\n    return x", language="zh")
+    assert policy.reason(sums, reference="big", quality=0.9) == ""
+    assert policy.reason(code, reference="big", quality=0.9) == "too few questions like it were measured: code/zh/big"
+    beyond = policy.reason(sums, reference="big", quality=1.5)
+    assert beyond.startswith("no measured rate keeps 150.0% of the quality")
+
+
+def test_agreement_is_believed_as_far_as_it_was_right_in_each_set_of_answers(examples: list[Example]) -> None:
+    (found,) = measured(examples)
+    both = found.board.weighed[0, 1]
+    given = found.board.quality[np.arange(len(examples)), both.place.astype(int)]
+    agreed = np.array([same(one.bought[0], one.bought[1], one.task) > 0.999 for one in examples])
+    for rows in (agreed, ~agreed):
+        assert both.p_right[rows].mean() == pytest.approx(given[rows].mean(), abs=0.08)
+
+
+def test_the_words_of_a_question_are_hashed_alike_whatever_their_case_and_in_both_languages() -> None:
+    one, other = (Task.of(text, language="en").words for text in ("Which INTEGER is prime?", "which integer is prime?"))
+    assert one == other
+    assert len(one) == WORDS
+    assert np.linalg.norm(one) == pytest.approx(5.0)
+    chinese = [np.array(Task.of(text, language="zh").words) for text in ("光合作用的场所是哪里？", "光合作用的原料是什么？", "明天下雨吗")]
+    assert chinese[0] @ chinese[1] > chinese[0] @ chinese[2]
+    assert not any(Task.of("", language="zh").words)
 
 
 def test_a_better_answer_is_never_known_before_it_is_bought(examples: list[Example], policy: CascadePolicy) -> None:
