@@ -90,8 +90,8 @@ def plain_rules(examples: Sequence[Example], *, spend: float) -> dict[str, Run]:
     """Return what plain rules give on the same rows.
 
     ``random_at_equal_spend`` asks the cheapest model for a random share of the questions and the strong one for the rest, so
-    that it spends what the policy spent; ``oracle`` knows which answers are good and takes the cheapest one that is as good;
-    ``two_agree`` gives what the two cheapest models agree on and asks the strong one otherwise.
+    that it spends what the policy spent; ``longest_at_equal_spend`` asks the strong one for the longest questions, up to the
+    same bill; ``oracle`` knows which answers are good and takes the cheapest one that is as good; ``two_agree`` gives what the two cheapest models agree on and asks the strong one otherwise.
     """
     everything = rows([(one.qualities[-1], one.costs[-1], 1.0, 0.0) for one in examples])
     cheap = rows([(one.qualities[0], one.costs[0], float(len(one.models) == 1), 1.0) for one in examples])
@@ -106,6 +106,7 @@ def plain_rules(examples: Sequence[Example], *, spend: float) -> dict[str, Run]:
             strong=np.full(len(examples), 1 - share),
             bought=np.full(len(examples), share),
         ),
+        "longest_at_equal_spend": _longest(examples, everything, cheap, spend),
         "oracle": rows([_oracle(one) for one in examples]),
         "two_agree": rows([_two_agree(one) for one in examples]),
     }
@@ -119,6 +120,18 @@ def singles(examples: Sequence[Example]) -> dict[str, Run]:
         places = [one.models.index(name) for one in examples]
         table[name] = rows([(one.qualities[at], one.costs[at], 0.0, 1.0) for one, at in zip(examples, places, strict=True)])
     return table
+
+
+def _longest(examples: Sequence[Example], strong: Run, cheap: Run, spend: float) -> Run:
+    longest = np.argsort([-one.task.input_tokens for one in examples], kind="stable")
+    bills = cheap.cost.sum() + np.cumsum((strong.cost - cheap.cost)[longest])
+    asked = np.isin(np.arange(len(examples)), longest[bills <= spend])
+    return Run(
+        quality=np.where(asked, strong.quality, cheap.quality),
+        cost=np.where(asked, strong.cost, cheap.cost),
+        strong=asked.astype(np.float64),
+        bought=(~asked).astype(np.float64),
+    )
 
 
 def _oracle(one: Example) -> tuple[float, float, float, float]:

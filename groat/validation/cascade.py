@@ -116,7 +116,8 @@ class CascadePolicy:
         if not group:
             return f"too few questions like it were measured: {group_of(task, reference)}"
         if self.groups[group].rate(quality, confidence) is None:
-            return f"no measured rate keeps {quality:.1%} of the quality with confidence {confidence:g} and saves anything: {group}"
+            promise = f"{quality:.1%} of the quality with confidence {confidence:g}"
+            return f"no measured rate keeps {promise} and saves anything: {group}"
         return ""
 
     def assess(self, task: Task, bought: Sequence[Bought], *, offers: Mapping[str, Offer], reference: str) -> Assessment:

@@ -105,7 +105,9 @@ def test_the_report_holds_the_plain_rules_beside_the_policy(crossed: tuple[list[
     assert (result["n"], result["without_answers"], result["seen_by_artifact"]) == (190, 0, 0)
     assert result["refused"] == {}
     assert result["baselines"]["all_expensive"] == {"quality": 1.0, "saved": 0.0, "strong_share": 1.0}
-    assert set(result["baselines"]) == {"all_expensive", "all_cheap", "random_at_equal_spend", "oracle", "two_agree"}
+    rules = {"all_expensive", "all_cheap", "random_at_equal_spend", "longest_at_equal_spend", "oracle", "two_agree"}
+    assert set(result["baselines"]) == rules
+    assert result["baselines"]["longest_at_equal_spend"]["saved"] >= result["saved"]
     assert result["quality_vs_strong"] >= 0.95
     assert result["saved"] > 0.4
     assert result["quality_ci"][0] <= result["quality_vs_strong"] <= result["quality_ci"][1]

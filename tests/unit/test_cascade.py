@@ -177,7 +177,8 @@ def test_the_words_of_a_question_are_hashed_alike_whatever_their_case_and_in_bot
     assert one == other
     assert len(one) == WORDS
     assert np.linalg.norm(one) == pytest.approx(5.0)
-    chinese = [np.array(Task.of(text, language="zh").words) for text in ("光合作用的场所是哪里？", "光合作用的原料是什么？", "明天下雨吗")]
+    said = ("光合作用的场所是哪里？", "光合作用的原料是什么？", "明天下雨吗")
+    chinese = [np.array(Task.of(text, language="zh").words) for text in said]
     assert chinese[0] @ chinese[1] > chinese[0] @ chinese[2]
     assert not any(Task.of("", language="zh").words)
 
