@@ -91,7 +91,8 @@ def plain_rules(examples: Sequence[Example], *, spend: float) -> dict[str, Run]:
 
     ``random_at_equal_spend`` asks the cheapest model for a random share of the questions and the strong one for the rest, so
     that it spends what the policy spent; ``longest_at_equal_spend`` asks the strong one for the longest questions, up to the
-    same bill; ``oracle`` knows which answers are good and takes the cheapest one that is as good; ``two_agree`` gives what the two cheapest models agree on and asks the strong one otherwise.
+    same bill; ``oracle`` knows which answers are good and takes the cheapest one that is as good; ``two_agree`` gives what
+    the two cheapest models agree on and asks the strong one otherwise.
     """
     everything = rows([(one.qualities[-1], one.costs[-1], 1.0, 0.0) for one in examples])
     cheap = rows([(one.qualities[0], one.costs[0], float(len(one.models) == 1), 1.0) for one in examples])
