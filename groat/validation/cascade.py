@@ -121,7 +121,7 @@ class CascadePolicy:
         return ""
 
     def assess(self, task: Task, bought: Sequence[Bought], *, offers: Mapping[str, Offer], reference: str) -> Assessment:
-        """Return what the answers so far say. Pure; about 0.5 ms.
+        """Return what the answers so far say. Pure; about 1 ms.
 
         Args:
             task: the question.

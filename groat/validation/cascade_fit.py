@@ -51,12 +51,13 @@ class Example:
 
 
 def fit(examples: Sequence[Example], *, date: str) -> dict[str, object]:
-    """Return the artifact as JSON-ready data; about 20 s for 3,600 examples on one core.
+    """Return the artifact as JSON-ready data; about 40 s for 3,600 examples on one core.
 
     Per group (what is asked, language, reference model): a ridge regression from the question alone to the share of models that
-    fail and to the length of their answers; a logistic regression to the odds that an answer is right from who gave it and who
-    gave another; and, backwards over all sets of bought answers, ridge regressions to what buying another one adds. Whatever is
-    chosen is chosen on estimates for questions that the estimator did not see (folds by question).
+    fail, the chance that the reference does, and the length of each answer; a logistic regression to the odds that an answer is
+    right from who gave it and who gave another, calibrated in each set of answers by how far they agree; and, backwards over all
+    sets, ridge regressions to what buying another answer adds. Whatever is chosen is chosen on estimates for questions that the
+    estimator did not see (folds by question).
 
     Raises:
         ValueError: fewer than ``MIN_ROWS`` examples.
