@@ -56,8 +56,8 @@ def fit(examples: Sequence[Example], *, date: str) -> dict[str, object]:
     Per group (what is asked, language, reference model): a ridge regression from the question alone to the share of models that
     fail, the chance that the reference does, and the length of each answer; a logistic regression to the odds that an answer is
     right from who gave it and who gave another, calibrated in each set of answers by how far they agree; and, backwards over
-    all sets, ridge regressions to what buying another answer adds. Whatever is chosen is chosen on estimates for questions that the
-    estimator did not see (folds by question).
+    all sets, ridge regressions to what buying another answer adds. Whatever is chosen is chosen on estimates for questions
+    that the estimator did not see (folds by question).
 
     Raises:
         ValueError: fewer than ``MIN_ROWS`` examples.
