@@ -64,6 +64,7 @@ async def _ask(
     answer: str = GOOD,
     setting: str = SETTING,
     sure: AcceptanceModel | None = None,
+    max_quality_loss: float = 0.01,
 ) -> Asked:
     """Ask a world whose models all give ``answer``, but for those advisers of whom something else is ``said``."""
 
@@ -79,7 +80,7 @@ async def _ask(
             replace(one, endpoint=served(server, one.endpoint.name, priced_as=one.endpoint.priced_as)) for one in advisers
         )
         world = ServedWorld(world.folder, replace(world.services, advisers=advisers, acceptance=sure or Sure()))
-        output = await world.ask(question)
+        output = await world.ask(question, max_quality_loss=max_quality_loss)
         await server.settled()
     return Asked(models=[one.model for one in server.bill], output=output, world=world, server=server)
 
@@ -106,6 +107,20 @@ async def test_nobody_is_asked_whose_agreement_could_not_make_the_answer_sure_en
     found = await _ask(tmp_path, said={CHEAPEST: Says(text=OTHER, usage=COUNTED)}, sure=Sure(most=0.9))
     assert found.models == ["small", CHEAPEST, "big"]
     assert found.steps == ["escalate", "accept"]
+
+
+@pytest.mark.parametrize(("loss", "models"), [(0.01, ["small", CHEAPEST]), (0.3, ["small"])])
+async def test_who_may_lose_more_quality_pays_for_fewer_opinions(tmp_path: Path, loss: float, models: list[str]) -> None:
+    class Promising(Sure):
+        def judge(
+            self, evidence: Mapping[str, float], *, grounded: bool, max_quality_loss: float
+        ) -> tuple[float, float | None]:
+            p_ok, _ = super().judge(evidence, grounded=grounded, max_quality_loss=max_quality_loss)
+            return p_ok, 0.5 - max_quality_loss
+
+    found = await _ask(tmp_path, said={}, sure=Promising(), max_quality_loss=loss)
+    assert (found.models, found.steps) == (models, ["accept"])
+    assert found.output["verdicts"][0]["acceptance"]["threshold"] == pytest.approx(0.5 - loss)
 
 
 async def test_an_adviser_that_is_not_worth_its_price_or_has_none_is_passed_over(tmp_path: Path) -> None:
