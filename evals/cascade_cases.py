@@ -10,11 +10,8 @@ from groat.costs.prices import PriceTable
 from groat.errors import BadInput
 from groat.types import Language, Usage
 from groat.validation.cascade import CascadePolicy
-from groat.validation.cascade_evidence import MAX_BOUGHT, Bought, Offer, Task
+from groat.validation.cascade_evidence import Bought, Offer, Task
 from groat.validation.cascade_fit import MIN_ROWS, Example, fit
-
-CHEAP_SHARE = 0.5
-"""A model is a cheap tier when a call costs less than this share of the strong model's."""
 
 FOLDS = 5
 
@@ -27,7 +24,6 @@ class Case:
     """A recorded question, ready for the policy."""
 
     example: Example
-    offers: tuple[Offer, ...]
     language: Language
 
 
@@ -64,27 +60,32 @@ def _case(row: Recorded, price: Callable[[str], Offer | None], unpriced: set[str
     if strong is None or row.strong.out_tokens is None:
         return None
     task = Task.of(row.prompt, language=row.language, blanks=row.blanks)
-    limit = CHEAP_SHARE * strong.cost(task, _TYPICAL_OUT)
-    cheap: list[tuple[Offer, Answer, int]] = []
+    found: list[tuple[Offer, Answer, int]] = []
     for one in row.others:
         offer = price(one.model)
-        if offer is not None and one.out_tokens is not None and one.parts and offer.cost(task, _TYPICAL_OUT) < limit:
-            cheap.append((offer, one, one.out_tokens))
+        if offer is not None and one.out_tokens is not None and one.parts:
+            found.append((offer, one, one.out_tokens))
     # Sorting is stable: samples of one model stay in the order in which they were drawn.
-    cheap.sort(key=lambda pair: pair[0].cost(task, _TYPICAL_OUT))
-    cheap = cheap[:MAX_BOUGHT]
+    found.sort(key=lambda kept: kept[0].cost(task, _TYPICAL_OUT))
+    found.append((strong, row.strong, row.strong.out_tokens))
+    names = _names([one.model for _, one, _ in found])
     example = Example(
         task=task,
         question=row.question,
-        bought=tuple(Bought(model=one.model, answer=one.parts, out_tokens=tokens) for _, one, tokens in cheap),
-        costs=tuple(offer.cost(task, tokens) for offer, _, tokens in cheap),
-        qualities=tuple(one.quality for _, one, _ in cheap),
-        strong=strong,
-        strong_out_tokens=row.strong.out_tokens,
-        strong_quality=row.strong.quality,
-        strong_cost=strong.cost(task, row.strong.out_tokens),
+        bought=tuple(
+            Bought(model=name, answer=one.parts, out_tokens=tokens) for name, (_, one, tokens) in zip(names, found, strict=True)
+        ),
+        costs=tuple(offer.cost(task, tokens) for offer, _, tokens in found),
+        qualities=tuple(one.quality for _, one, _ in found),
+        offers={name: offer for name, (offer, _, _) in zip(names, found, strict=True)},
     )
-    return Case(example=example, offers=tuple(offer for offer, _, _ in cheap), language=row.language)
+    return Case(example=example, language=row.language)
+
+
+def _names(models: Sequence[str]) -> list[str]:
+    """Return a name for each answer: the model's, and from its second sample on with a number."""
+    times = [models[: place + 1].count(model) for place, model in enumerate(models)]
+    return [model if time == 1 else f"{model}#{time}" for model, time in zip(models, times, strict=True)]
 
 
 Policies = Callable[[Case], CascadePolicy]
@@ -107,7 +108,7 @@ def fitted(fit_on: Sequence[Case], judged: Sequence[Case], *, date: str) -> tupl
     Raises:
         BadInput: too few rows with recorded answers.
     """
-    usable = [case for case in fit_on if case.example.bought]
+    usable = [case for case in fit_on if len(case.example.bought) > 1]
     seen = {case.example.question for case in usable}
     shared = sorted({case.example.question for case in judged} & seen)
     if not shared:

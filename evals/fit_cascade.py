@@ -24,7 +24,7 @@ def main(arguments: Sequence[str]) -> None:
     options = parser.parse_args(arguments)
     prices = PriceTable()
     found = [case for path in options.data for case in cases(read_rows(path), prices)[0]]
-    artifact = fit([case.example for case in found if case.offers], date=datetime.now(UTC).date().isoformat())
+    artifact = fit([case.example for case in found if len(case.example.bought) > 1], date=datetime.now(UTC).date().isoformat())
     options.out.write_text(json.dumps(artifact, indent=None, separators=(",", ":")) + "\n", encoding="utf-8")
     sys.stdout.write(json.dumps(artifact["card"], indent=1) + "\n")
 

@@ -24,6 +24,7 @@ from groat.embedding import Embedder
 from groat.embedding.bundled import BundledEmbedder
 from groat.knowledge import KnowledgeBase
 from groat.types import Language
+from groat.validation.cascade import CascadePolicy
 
 GATES = Path(__file__).with_name("gates.toml")
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
@@ -53,6 +54,7 @@ async def main(arguments: Sequence[str]) -> int:
             *await _retrieval(bounds, embedder),
             *await _cache(bounds, embedder),
             *_validation(bounds),
+            *_cascade(bounds),
         ]
     hand_over(gates, options.json_file, [_table(gates)])
     return 0 if all(gate["holds"] for gate in gates) else 1
@@ -122,6 +124,20 @@ def _validation(bounds: dict[str, Any]) -> list[Gate]:
             _gate("defects caught", language, wrong["rows"], wrong["share"], wanted["caught"]),
             _gate(name, language, weakest["rows"], weakest["share"], wanted["caught_of_the_weakest_kind"]),
         ]
+    return gates
+
+
+def _cascade(bounds: dict[str, Any]) -> list[Gate]:
+    """Read what the shipped policy keeps from its card: the recordings themselves are no part of the project."""
+    gates = []
+    groups: Any = CascadePolicy.load().card["groups"]  # checked when it was loaded
+    for name, group in groups.items():
+        kind, language, reference = name.split("/")
+        quality, saved = group["kept"]["0.995"]
+        told = f"cascade, {kind} instead of {reference}"
+        gates.append(_gate(f"{told}: quality", language, group["rows"], quality, bounds["cascade"]["quality"]))
+        if (least := bounds["cascade"]["saved"].get(f"{kind}/{language}/{reference}")) is not None:
+            gates.append(_gate(f"{told}: saved", language, group["rows"], saved, {"least": least}))
     return gates
 
 

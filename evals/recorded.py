@@ -94,7 +94,7 @@ def _row(line: str) -> Recorded:
         raise ValueError(f'"n_blanks" must be a whole number from 1, not {blanks!r}')
     strong = Answer(
         model=_text(raw, "strong_model"),
-        parts=_parts(raw.get("strong_answer", []), "strong_answer"),
+        parts=_strong_parts(raw),
         out_tokens=_tokens(raw, "strong_out_tokens"),
         quality=_quality(raw, "strong_ok"),
     )
@@ -106,6 +106,14 @@ def _row(line: str) -> Recorded:
         strong=strong,
         others=_others(raw, strong.model),
     )
+
+
+def _strong_parts(raw: Mapping[str, object]) -> tuple[str | None, ...]:
+    models, name = raw.get("models"), raw["strong_model"]
+    said = models.get(name) if isinstance(models, dict) else None
+    if isinstance(said, dict) and "strong_answer" not in raw:
+        return _parts([said.get("answer")], f"models.{name}.answer")
+    return _parts(raw.get("strong_answer", []), "strong_answer")
 
 
 def _others(raw: Mapping[str, object], strong: str) -> tuple[Answer, ...]:

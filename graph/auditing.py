@@ -113,8 +113,8 @@ class Comparison:
             support=await self._support(pair),
             differences=differences(pair.kept, pair.fresh),
         )
-        adviser = self._services.adviser
-        if adviser is None or adviser.role != "judge" or found == "right" or not self._worth(adviser, pair, found):
+        adviser = next((one for one in self._services.advisers if one.role == "judge"), None)
+        if adviser is None or found == "right" or not self._worth(adviser, pair, found):
             return found
         mark = await self._mark(adviser, pair)
         if mark is None or BAD < mark < GOOD:

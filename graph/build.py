@@ -42,7 +42,7 @@ def build_graph(s: Services, *, checkpointer: BaseCheckpointSaver[str] | None = 
     add("answer_expensive", AnswerExpensive(answerer=s.answerer, books=s.books, budgets=s.budgets))
     validate = Validate(
         books=s.books, budgets=s.budgets, knowledge=s.knowledge, embedder=s.embedder, answerer=s.answerer,
-        acceptance=s.acceptance, adviser=s.adviser,
+        acceptance=s.acceptance, advisers=s.advisers,
     )  # fmt: skip
     add("validate", validate)
     add("remember", Remember(answers=s.answers, flights=s.flights, embedder=s.embedder, audits=s.audits))

@@ -1,6 +1,8 @@
 """The models behind each tier, put together once from the settings."""
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from langchain_core.outputs import ChatGenerationChunk
@@ -11,9 +13,13 @@ from graph.settings import Settings
 from groat.answering import Adviser, Answerer, Breakers, Endpoint, Gate, Limits, Patience, ProcessLimiter
 from groat.answering.limits_redis import RedisLimiter
 from groat.answering.offline import OfflineChat
+from groat.costs import Books
 from groat.embedding import Embedder
 from groat.errors import SettingsError
 from groat.types import Tier
+
+_TYPICAL_IN, _TYPICAL_OUT = 1_000, 200
+"""Tokens of the call by which advisers are put in order of their prices."""
 
 
 class MeteredChat(ChatOpenAI):
@@ -55,17 +61,29 @@ def open_answerer(settings: Settings, embedder: Embedder) -> Answerer:
     )
 
 
-def open_adviser(settings: Settings, answerer: Answerer) -> Adviser | None:
-    """Return who is asked for second opinions; None when nobody is, or when it would be the offline answerer once more.
+def open_advisers(settings: Settings, answerer: Answerer, books: Books) -> tuple[Adviser, ...]:
+    """Return who is asked for opinions, the cheapest first; one of unknown price, which is never worth it, last.
+
+    Asking the offline answerer once more would tell nothing, so it is left out.
 
     Raises:
         SettingsError: the setting names nobody.
     """
-    role, _, named = settings.second_opinion.partition(":")
+    found = [one for entry in settings.second_opinion if (one := _adviser(settings, answerer, entry)) is not None]
+    found.sort(key=lambda one: _typical(one, books))
+    return tuple(replace(one, number=place) for place, one in enumerate(found, 1))
+
+
+def _typical(adviser: Adviser, books: Books) -> float:
+    told = _TYPICAL_OUT if adviser.role == "answer" else 1
+    price = books.worst_case(_TYPICAL_IN, told, adviser.endpoint.priced_as)
+    return math.inf if price is None else float(price)
+
+
+def _adviser(settings: Settings, answerer: Answerer, entry: str) -> Adviser | None:
+    role, _, named = entry.partition(":")
     name, _, base_url = named.partition("@")
     match role:
-        case "":
-            return None
         case "sample" if not named:
             cheap = answerer.endpoints["cheap"]
             return None if cheap.offline else Adviser(endpoint=cheap, role="answer")
@@ -74,7 +92,7 @@ def open_adviser(settings: Settings, answerer: Answerer) -> Adviser | None:
             return Adviser(endpoint=endpoint, role="answer" if role == "model" else "judge")
         case _:
             raise SettingsError(
-                f"GROAT_SECOND_OPINION is {settings.second_opinion!r}; it is 'sample', model:NAME, judge:NAME or empty"
+                f"GROAT_SECOND_OPINION names {entry!r}; each entry is 'sample', model:NAME or judge:NAME, or leave it empty"
             )
 
 

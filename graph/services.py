@@ -11,7 +11,7 @@ from langchain_core.embeddings import Embeddings
 
 from graph.auditing import open_audits, open_tallies
 from graph.judging import OFF, LazyJudge
-from graph.models import open_adviser, open_answerer
+from graph.models import open_advisers, open_answerer
 from graph.settings import IN_MEMORY, Settings
 from groat.answering import Adviser, Answerer
 from groat.cache import AnswerCache, AnswerStore, MemoryStore, RedisStore, SqliteStore
@@ -46,8 +46,8 @@ class Services:
     router: Router
     compressor: Compressor
     answerer: Answerer
-    adviser: Adviser | None
-    """Who is asked for second opinions; None for nobody."""
+    advisers: tuple[Adviser, ...]
+    """Who is asked for opinions on answers one is not sure of, by rising price."""
     acceptance: AcceptanceModel | None
     """None when its artifact cannot be read: then the checks alone decide."""
     judge: PairJudge
@@ -108,7 +108,7 @@ def open_services(settings: Settings, *, embeddings: Embedder | None = None) -> 
         router=Router(_router_artifact(), embedder=embedder.name),
         compressor=Compressor(CompressionCalibration.load()),
         answerer=answerer,
-        adviser=open_adviser(settings, answerer),
+        advisers=open_advisers(settings, answerer, books),
         acceptance=_acceptance(),
         judge=judge,
         books=books,

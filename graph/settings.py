@@ -93,12 +93,12 @@ class Settings(BaseModel):
         bool, Field(description="Send a caller's JSON Schema as response_format; switch off for endpoints that refuse it.")
     ] = True
     second_opinion: Annotated[
-        str,
+        tuple[str, ...],
         Field(
-            description="Asked for evidence when that is worth its price: 'sample' (the cheap model again), "
-            "model:NAME or judge:NAME, each with @BASE_URL if need be; empty: nobody."
+            description="Asked for evidence, the cheapest first and each when that is worth its price: 'sample' (the cheap "
+            "model again), model:NAME or judge:NAME, each with @BASE_URL if need be, separated by commas; empty: nobody."
         ),
-    ] = ""
+    ] = ()
     budget_usd_per_day: Annotated[
         Decimal | None, Field(ge=0, description="Most that all tenants together may spend in one UTC day; empty: no budget.")
     ] = None
@@ -184,7 +184,7 @@ def read_settings(environ: Mapping[str, str], *, home: Path) -> Settings:
     for field in Settings.model_fields:
         if (value := given.get(f"GROAT_{field.upper()}")) is not None:
             values[field] = value
-    for field in ("cheap_fallbacks", "expensive_fallbacks"):
+    for field in ("cheap_fallbacks", "expensive_fallbacks", "second_opinion"):
         if field in values:
             values[field] = tuple(_parts(str(values[field])))
     if "tenant_budgets" in values:

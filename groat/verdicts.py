@@ -41,7 +41,9 @@ class Acceptance(TypedDict):
     evidence: dict[str, float]
     """What the estimate was made of, by name."""
     opinion: Opinion | None
-    """None when no second answer was bought."""
+    """What the opinions together say: who gave them, the last one's text, the mean of their agreements. None without any."""
+    opinions: list[Opinion]
+    """Each that was bought, in the order of buying."""
     artifact: str
     """Version of the model that estimated."""
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from langchain_core.messages import AIMessage, AnyMessage
+from langchain_core.messages import AnyMessage
 from langgraph.runtime import Runtime
 from typing_extensions import TypedDict
 
@@ -17,9 +17,11 @@ from groat.answering import (
     ask_adviser,
     build_prompt,
     first_token_ms,
-    mark_of,
+    messages_of,
+    opinion_of,
     prompt_tokens,
     settle,
+    together,
 )
 from groat.costs import Books, Budgets, Purse, QuestionOutcome, total_text
 from groat.costs import Settled as Closed
@@ -92,8 +94,8 @@ class Validate:
     answerer: Answerer
     acceptance: AcceptanceModel | None
     """Judges cheap answers that passed their checks; None leaves it to the checks."""
-    adviser: Adviser | None
-    """Asked for a second opinion when that is worth its price; None for nobody."""
+    advisers: Sequence[Adviser]
+    """Asked for opinions one by one, each when that is worth its price; by rising price, none for nobody."""
 
     async def __call__(self, state: Needs, runtime: Runtime[Knobs]) -> Update:
         """Return the verdict, and with "accept" or "exhausted" the settled answer."""
@@ -166,11 +168,10 @@ class Validate:
         if self.acceptance is None:
             return None, []
         loss = runtime.context.max_quality_loss
-        sure = self._estimate(self.acceptance, state, checks, loss, None)
-        if self.adviser is None or sure["threshold"] is None or sure["p_ok"] >= sure["threshold"]:
-            return sure, []
+        opinions: list[Opinion] = []
+        charges: list[Charge] = []
+        sure = self._estimate(self.acceptance, state, checks, loss, opinions)
         passages = state["shortened"]["passages"] if state["shortened"] else []
-        chance = self.acceptance.chance(sure["p_ok"], sure["threshold"], grounded=bool(passages))
         wanted = Wanted(
             box="validate",
             tier="cheap",
@@ -179,14 +180,24 @@ class Validate:
             level=state["attempts"][-1]["level"],
             schema=runtime.context.response_schema,
         )
-        if not self._worth(self.adviser, state, wanted, sure["p_ok"], chance):
-            return sure, []
-        opinion, charges = await self._ask(self.adviser, state, wanted, runtime)
-        return (sure if opinion is None else self._estimate(self.acceptance, state, checks, loss, opinion)), charges
+        for adviser in self.advisers:
+            needed = sure["threshold"]
+            if needed is None or sure["p_ok"] >= needed:
+                break
+            agrees: Opinion = {"model": adviser.endpoint.name, "text": "", "agreement": 1.0}
+            at_best = self._estimate(self.acceptance, state, checks, loss, [*opinions, agrees])["p_ok"]
+            chance = self.acceptance.chance(sure["p_ok"], needed, grounded=bool(passages)) if at_best >= needed else 0.0
+            if self._worth(adviser, state, wanted, sure["p_ok"], chance):
+                opinion, more = await self._ask(adviser, state, wanted, runtime, charges)
+                charges += more
+                opinions += [] if opinion is None else [opinion]
+                sure = self._estimate(self.acceptance, state, checks, loss, opinions)
+        return sure, charges
 
     def _estimate(
-        self, model: AcceptanceModel, state: Needs, checks: Sequence[Check], loss: float, opinion: Opinion | None
+        self, model: AcceptanceModel, state: Needs, checks: Sequence[Check], loss: float, opinions: Sequence[Opinion]
     ) -> Acceptance:
+        opinion = together(opinions)
         passages = state["shortened"]["passages"] if state["shortened"] else []
         evidence = evidence_of(
             checks,
@@ -204,6 +215,7 @@ class Validate:
             "promise": "router" if covered else "evidence",
             "evidence": {name: round(value, 4) for name, value in evidence.items()},
             "opinion": opinion,
+            "opinions": list(opinions),
             "artifact": model.version,
         }
 
@@ -217,7 +229,7 @@ class Validate:
         return worth(p_now, None if price is None else float(price), None if spared is None else float(spared), chance=chance)
 
     async def _ask(
-        self, adviser: Adviser, state: Needs, wanted: Wanted, runtime: Runtime[Knobs]
+        self, adviser: Adviser, state: Needs, wanted: Wanted, runtime: Runtime[Knobs], earlier: Sequence[Charge]
     ) -> tuple[Opinion | None, list[Charge]]:
         """Return the opinion, None when there is none to be had, and what it cost."""
         purse = Purse(
@@ -227,21 +239,16 @@ class Validate:
             tenant=state["asked"]["tenant"],
             box="validate",
             tier="cheap",
-            spent=state["charges"],
+            spent=[*state["charges"], *earlier],
             max_cost_usd=runtime.context.max_cost_usd,
             purpose="judge" if adviser.role == "judge" else "second_opinion",
         )
-        key, limit_s = f"{state['run']}:validate:{len(state['attempts'])}", runtime.context.deadline_s
-        terms = paid_terms(key, adviser.endpoint, purse, asked_at=state["asked_at"], deadline_s=limit_s)
+        key = f"{state['run']}:validate:{len(state['attempts'])}:{adviser.role}:{adviser.number}"
+        terms = paid_terms(key, adviser.endpoint, purse, asked_at=state["asked_at"], deadline_s=runtime.context.deadline_s)
         first = state["attempts"][-1]["text"]
         said = await ask_adviser(self.answerer, adviser, state["asked"], wanted, terms, answer=first)
         agreed = agreement(first, said["text"], language=state["asked"]["answer_language"])
-        if adviser.role == "judge":
-            mark = mark_of(said["text"])
-            return (None if mark is None else {"model": said["model"], "text": said["text"], "agreement": mark}), purse.charges
-        if "failure" in said or said["abstained"]:
-            return None, purse.charges
-        return {"model": said["model"], "text": said["text"], "agreement": round(agreed, 4)}, purse.charges
+        return opinion_of(adviser, said, agreed), purse.charges
 
     async def _close(self, state: Needs, verdict: Verdict, settled: Settled, charges: Sequence[Charge]) -> Update:
         """Return what the question came to, and write it into the ledger."""
@@ -266,7 +273,7 @@ class Validate:
             "cost_usd": cost,
             "baseline_cost_usd": baseline,
             "first_token_ms": first_token_ms(state["attempts"], asked_at=state["asked_at"]),
-            "messages": _said(state["attempts"], settled),
+            "messages": messages_of(state["attempts"], settled),
         }
 
     def _baseline(self, asked: Asked, passages: Sequence[Passage], answer: str) -> str | None:
@@ -282,18 +289,11 @@ def _shown(verdict: Verdict) -> Verdict:
     acceptance = verdict.get("acceptance")
     if acceptance is None or acceptance["opinion"] is None:
         return verdict
-    return {**verdict, "acceptance": {**acceptance, "opinion": {**acceptance["opinion"], "text": ""}}}
+    silent: list[Opinion] = [{**one, "text": ""} for one in acceptance["opinions"]]
+    return {**verdict, "acceptance": {**acceptance, "opinion": together(silent), "opinions": silent}}
 
 
 def _outcome(attempts: Sequence[Attempt], verdict: Verdict, settled: Settled) -> QuestionOutcome:
     if verdict["step"] == "accept":
         return attempts[-1]["tier"]
     return "unverified" if settled.answer else "failed"
-
-
-def _said(attempts: Sequence[Attempt], settled: Settled) -> list[AnyMessage]:
-    if not settled.answer:
-        return []
-    # Under the id that its tokens had on LangGraph's stream, it is not streamed twice.
-    said = None if settled.attempt is None else attempts[settled.attempt].get("message_id")
-    return [AIMessage(settled.answer, id=said or None)]

@@ -144,7 +144,7 @@ async def open_world(folder: Path, *, p_cheap_ok: float = 0.9) -> ServedWorld:
     assert isinstance(services.knowledge, KnowledgeBase)  # the settings name no other
     await services.knowledge.ingest([documents], tenant="acme")
     # The checks alone decide: what is measured here is the seam.
-    services = replace(services, router=router_of(p_cheap_ok), compressor=_compressor(), adviser=None, acceptance=None)
+    services = replace(services, router=router_of(p_cheap_ok), compressor=_compressor(), advisers=(), acceptance=None)
     return ServedWorld(folder, services)
 
 

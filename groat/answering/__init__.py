@@ -5,10 +5,10 @@ from groat.answering.breaker import Breakers
 from groat.answering.chat import Answerer, Patience
 from groat.answering.endpoint import Endpoint, Reply, Sent
 from groat.answering.limits import Gate, Limiter, Limits, ProcessLimiter
-from groat.answering.opinions import Adviser, adviser_prompt, ask_adviser, mark_of
+from groat.answering.opinions import Adviser, adviser_prompt, ask_adviser, mark_of, opinion_of, together
 from groat.answering.prompts import NO_ANSWER, PROMPT_VERSION, Repair, build_prompt, no_answer_text, system_messages
 from groat.answering.runner import ASSUMED_OUTPUT, Watch
-from groat.answering.settle import Settled, first_token_ms, settle
+from groat.answering.settle import Settled, first_token_ms, messages_of, settle
 from groat.answering.usage import prompt_tokens
 from groat.answering.wire import Wish
 
@@ -38,9 +38,12 @@ __all__ = [
     "build_prompt",
     "first_token_ms",
     "mark_of",
+    "messages_of",
     "no_answer_text",
+    "opinion_of",
     "prompt_tokens",
     "settle",
     "system_messages",
+    "together",
     "try_answer",
 ]

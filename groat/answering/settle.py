@@ -4,6 +4,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from langchain_core.messages import AIMessage, AnyMessage
+
 from groat.answering.prompts import no_answer_text
 from groat.text import citations
 from groat.types import Asked, Attempt, Passage, Source, Verdict
@@ -69,6 +71,15 @@ def first_token_ms(attempts: Sequence[Attempt], *, asked_at: float) -> float:
     """Return when the user could read something, in milliseconds since the question: with the first streamed token, or now."""
     streamed = [one["begun_ms"] + one["first_token_ms"] for one in attempts if one["first_token_ms"] is not None]
     return round(min(streamed, default=(time.time() - asked_at) * 1000), 2)
+
+
+def messages_of(attempts: Sequence[Attempt], settled: Settled) -> list[AnyMessage]:
+    """Return the answer as it joins the conversation; nothing when there is none."""
+    if not settled.answer:
+        return []
+    # Under the id that its tokens had on LangGraph's stream, it is not streamed twice.
+    said = None if settled.attempt is None else attempts[settled.attempt].get("message_id")
+    return [AIMessage(settled.answer, id=said or None)]
 
 
 def _nothing(*, error: str) -> Settled:

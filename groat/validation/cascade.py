@@ -1,24 +1,20 @@
-"""Buy cheap answers one by one, as long as that is worth its price, and the strong model's when they do not convince."""
+"""Buy answers one by one, from any model of a list, as long as that is worth its price; give the likeliest one.
+
+The objective and how it is learned stand in ``docs/cascade.md``.
+"""
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
-from typing_extensions import TypedDict
 
 from groat.errors import ArtifactError
-from groat.validation.cascade_evidence import VERSION, Bought, Offer, Task, agreements, current, evidence
-
-Numbers = NDArray[np.float64]
-
-ANY = "*"
-"""All questions together. It estimates for groups that nothing was measured for; no promise rests on it."""
+from groat.validation.cascade_evidence import MAX_BOUGHT, VERSION, Bought, Offer, Task
+from groat.validation.cascade_model import GroupModel, Weighed, group_of_raw
+from groat.validation.cascade_table import Numbers, table
 
 SEEN_DIGITS = 8
 """Hexadecimal digits by which a fitted question is known: two of 4,000 questions share them with a chance of 0.2 %."""
@@ -26,85 +22,36 @@ SEEN_DIGITS = 8
 CONFIDENCE = 0.5
 """How sure a promise is unless more is asked for, one-sided: 0.5 keeps it on average over questions like those fitted on."""
 
-_FAR = 20.0
-"""Standardised inputs are cut here: what lies farther out was never seen."""
 
-
-def group_of(task: Task, strong: str) -> str:
+def group_of(task: Task, reference: str) -> str:
     """Return the name of the questions that are judged alike: what is asked, in which language, instead of which model."""
-    return f"{task.kind}/{task.language}/{strong}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Linear:
-    """A linear function of standardised inputs."""
-
-    mean: Numbers
-    scale: Numbers
-    weights: Numbers
-    intercept: float
-
-    def __call__(self, inputs: Numbers) -> Numbers:
-        """Return the value of each row of ``inputs``."""
-        standard = (np.atleast_2d(inputs) - self.mean) / self.scale
-        return np.asarray(np.clip(standard, -_FAR, _FAR) @ self.weights + self.intercept, dtype=np.float64)
-
-
-@dataclass(frozen=True, kw_only=True)
-class GroupModel:
-    """What was learned about one group of questions."""
-
-    votes: tuple[float, ...]
-    """What the voice of each bought answer counts, by place."""
-    as_good: tuple[Linear, ...]
-    """By number of answers bought: log-odds that the current answer is as good as the strong model's."""
-    worth: Mapping[float, tuple[Linear, ...]]
-    """By threshold, then by number of answers bought: what buying the next one saves in the end, in typical strong calls."""
-    out_tokens: float
-    """Typical length of a cheap answer."""
-    out_ratio: float
-    """Length of the strong model's answers over that of the cheap ones'."""
-    thresholds: tuple[tuple[float, float, float], ...]
-    """(confidence, quality promised, least probability accepted); what cannot be promised is left out."""
-
-    def threshold(self, quality: float, confidence: float) -> float | None:
-        """Return the least probability that is accepted under a promise, None when no measured point keeps it."""
-        kept = [point for point in self.thresholds if point[0] >= confidence - 1e-9 and point[1] >= quality - 1e-9]
-        # The nearest point that promises enough: a stricter one may have been met by chance at a lower threshold.
-        return min(kept)[2] if kept else None
-
-
-Action = Literal["accept", "buy", "strong"]
-"""Give the current answer, ask the next cheap model, or ask the strong one and give its answer."""
+    return f"{task.kind}/{task.language}/{reference}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Assessment:
     """What the answers bought so far say."""
 
+    given: str
+    """The model whose answer would be given now; empty when nothing was bought."""
+    p_right: float
+    """Probability that it is right, 0..1; 0 when nothing was bought."""
     bought: int
-    """How many there are."""
-    place: int
-    """Which of them would be given."""
-    log_odds: float
-    """Of that answer, or of the first to be bought, being as good as the strong model's."""
-    dearness: float
-    """The strong call's expected cost over the typical one, 0.1 to 10."""
     group: str
-    """The questions that it was compared with."""
-
-    @property
-    def p_as_good(self) -> float:
-        """Probability, 0..1."""
-        return 1 / (1 + math.exp(-self.log_odds))
+    """The questions that it was compared with; empty when nothing like it was measured."""
+    weighed: Weighed | None
+    costs: Numbers
+    """Expected cost of asking each model of the group, in typical calls of the reference model; infinite for no offer."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CascadePolicy:
-    """Decides after each bought answer whether to accept, to buy another, or to ask the strong model."""
+    """Decides after each bought answer whether to give one of them or to ask another model, and which."""
 
     version: str
     groups: Mapping[str, GroupModel]
+    joined: Mapping[str, str]
+    """Groups with few questions, and the group that they were fitted and measured with."""
     seen: frozenset[str]
     """Beginnings of the hashes of the questions that were fitted on."""
     card: Mapping[str, object]
@@ -127,16 +74,19 @@ class CascadePolicy:
         """Build the policy from the JSON form of an artifact.
 
         Raises:
-            ArtifactError: it was made for other evidence, or lacks the group for everything else.
+            ArtifactError: it was made for other evidence, or holds no group.
         """
         if raw["evidence"] != VERSION:
             raise ArtifactError(f"the cascade was fitted on evidence {raw['evidence']!r} and this is {VERSION!r}; fit it again")
-        groups, card, seen = raw["groups"], raw["card"], raw["seen"]
-        if not isinstance(groups, dict) or not isinstance(card, dict) or not isinstance(seen, list) or ANY not in groups:
-            raise ArtifactError("the cascade's artifact has no group for questions of an unknown kind; fit it again")
+        groups, joined, card, seen = raw["groups"], raw["joined"], raw["card"], raw["seen"]
+        if not isinstance(groups, dict) or not groups or not isinstance(joined, dict):
+            raise ArtifactError("the cascade's artifact holds no group of questions; fit it again")
+        if not isinstance(card, dict) or not isinstance(seen, list):
+            raise ArtifactError("the cascade's artifact does not say what it was fitted on; fit it again")
         return cls(
             version=str(raw["version"]),
-            groups={name: _group(one) for name, one in groups.items()},
+            groups={name: group_of_raw(one) for name, one in groups.items()},
+            joined=joined,
             seen=frozenset(seen),
             card=card,
         )
@@ -145,116 +95,75 @@ class CascadePolicy:
         """Tell whether a question, by its hash, was fitted on: a result on it is then in-sample."""
         return question[:SEEN_DIGITS] in self.seen
 
-    def threshold(self, task: Task, *, strong: str, quality: float, confidence: float = CONFIDENCE) -> float | None:
-        """Return the least probability accepted under a promise, None when no measured one keeps it.
+    def rate(self, task: Task, *, reference: str, quality: float, confidence: float = CONFIDENCE) -> float | None:
+        """Return what a call must bring under a promise, None when no measured rate keeps it.
 
-        Nothing is promised for a group that was not fitted on: the fit on everything broke its promises on sources left out.
+        The rate is the least gain in quality for which one typical call of the reference model is spent. Nothing is promised
+        for a group that was not fitted on: what was learned elsewhere broke its promises on sources left out.
 
         Args:
             task: the question.
-            strong: the model that everything is compared with.
-            quality: least quality promised, as a share of the strong model's, 0..1.
+            reference: the model that everything is compared with.
+            quality: least quality promised, as a share of the reference model's, 0..1.
             confidence: how sure the promise must be, 0.5 to 0.95; 0.5 keeps it on average.
         """
-        if group_of(task, strong) not in self.groups:
-            return None
-        return self._model(task, strong)[1].threshold(quality, confidence)
+        group = self._group(task, reference)
+        return self.groups[group].rate(quality, confidence) if group else None
 
-    def assess(self, task: Task, bought: Sequence[Bought], *, strong: Offer) -> Assessment:
-        """Return what the answers so far say. Pure; about 0.2 ms.
+    def reason(self, task: Task, *, reference: str, quality: float, confidence: float = CONFIDENCE) -> str:
+        """Return why the reference model is asked and nothing else considered; empty when ``rate`` found a rate."""
+        group = self._group(task, reference)
+        if not group:
+            return f"too few questions like it were measured: {group_of(task, reference)}"
+        if self.groups[group].rate(quality, confidence) is None:
+            promise = f"{quality:.1%} of the quality with confidence {confidence:g}"
+            return f"no measured rate keeps {promise} and saves anything: {group}"
+        return ""
+
+    def assess(self, task: Task, bought: Sequence[Bought], *, offers: Mapping[str, Offer], reference: str) -> Assessment:
+        """Return what the answers so far say. Pure; about 1 ms.
 
         Args:
             task: the question.
-            bought: the answers so far, in the order of asking, at most ``MAX_BOUGHT``.
-            strong: the model that everything is compared with, at its price.
+            bought: the answers so far, under the names of the offers, in any order.
+            offers: by name, who can be asked at what price, those bought and the reference model included.
+            reference: the model that everything is compared with.
         """
-        name, model = self._model(task, strong.model)
-        agreed = agreements(bought, task)
-        place = current(len(bought), agreed, model.votes) if bought else 0
-        estimate = model.as_good[min(len(bought), len(model.as_good) - 1)]
-        found = np.array(evidence(task, bought[: len(model.as_good) - 1], agreed, place))
+        group = self._group(task, reference)
+        if not group:
+            last = bought[-1].model if bought else ""
+            return Assessment(given=last, p_right=0.0, bought=len(bought), group="", weighed=None, costs=np.zeros(0))
+        model = self.groups[group]
+        by_name = {one.model: one for one in bought}
+        found = table([(task, [by_name.get(name) for name in model.models])])
+        weighed = model.weigh(found, tuple(place for place, name in enumerate(model.models) if name in by_name))
         return Assessment(
+            given=model.models[int(weighed.place[0])] if weighed.state else "",
+            p_right=float(weighed.p_right[0]),
             bought=len(bought),
-            place=place,
-            log_odds=float(estimate(found)[0]),
-            dearness=relative_cost(task, bought, strong, model),
-            group=name,
+            group=group,
+            weighed=weighed,
+            costs=model.costs(task, offers, weighed.out_tokens[0]),
         )
 
-    def decide(self, found: Assessment, *, threshold: float | None, offers: int) -> Action:
-        """Return what to do next: accept the current answer, buy the next one, or ask the strong model.
+    def next_call(self, found: Assessment, *, rate: float | None, reference: str) -> str | None:
+        """Return the model to ask next, None to give the answer that ``found`` names.
 
         Args:
             found: what ``assess`` returned.
-            threshold: what ``threshold`` returned.
-            offers: how many cheap answers can be had, the bought ones included.
+            rate: what ``CascadePolicy.rate`` returned; None asks the reference model and gives its answer.
+            reference: the model that everything is compared with.
         """
-        if threshold is None or not offers:
-            return "strong"
+        if rate is None or found.weighed is None:
+            return None if found.bought else reference
         model = self.groups[found.group]
-        log_odds, dearness = np.array([found.log_odds]), np.array([found.dearness])
-        if found.bought and found.p_as_good >= threshold:
-            return "accept"
-        worth = model.worth[min(model.worth, key=lambda cut: abs(cut - threshold))]
-        if found.bought < min(offers, len(worth)) and worth[found.bought](prospects(log_odds, dearness))[0] > 0:
-            return "buy"
-        return "strong"
+        gains = model.gains(found.weighed, rate, found.costs)
+        best = int(gains.argmax())
+        if not found.bought:
+            return model.models[best] if gains[best] > -np.inf else reference
+        return model.models[best] if found.bought < MAX_BOUGHT and gains[best] > 0 else None
 
-    def _model(self, task: Task, strong: str) -> tuple[str, GroupModel]:
-        name = group_of(task, strong)
-        name = name if name in self.groups else ANY
-        return name, self.groups[name]
-
-
-def prospects(log_odds: Numbers, dearness: Numbers) -> Numbers:
-    """Return what the worth of buying another answer is judged by, one row per question."""
-    return np.column_stack([log_odds, dearness, log_odds * dearness])
-
-
-def relative_cost(task: Task, bought: Sequence[Bought], strong: Offer, model: GroupModel) -> float:
-    """Return the strong call's expected cost over the typical one of its group, 0.1 to 10, from the answers bought so far."""
-    logs = [math.log1p(answer.out_tokens) for answer in bought]
-    length = math.exp(sum(logs) / len(logs)) if logs else model.out_tokens
-    typical = task.input_tokens * strong.input_usd + model.out_tokens * model.out_ratio * strong.output_usd
-    expected = strong.cost(task, length * model.out_ratio)
-    return min(max(expected / typical, 0.1), 10.0) if typical > 0 else 1.0
-
-
-class _RawLinear(TypedDict):
-    mean: list[float]
-    scale: list[float]
-    weights: list[float]
-    intercept: list[float]
-
-
-class _RawWorth(TypedDict):
-    threshold: float
-    stages: list[_RawLinear]
-
-
-class _RawGroup(TypedDict):
-    votes: list[float]
-    as_good: list[_RawLinear]
-    worth: list[_RawWorth]
-    lengths: list[float]
-    thresholds: list[list[float]]
-
-
-def _linear(raw: _RawLinear) -> Linear:
-    return Linear(
-        mean=np.array(raw["mean"], dtype=np.float64),
-        scale=np.array(raw["scale"], dtype=np.float64),
-        weights=np.array(raw["weights"], dtype=np.float64),
-        intercept=float(raw["intercept"][0]),
-    )
-
-
-def _group(raw: _RawGroup) -> GroupModel:
-    return GroupModel(
-        votes=tuple(float(vote) for vote in raw["votes"]),
-        as_good=tuple(_linear(one) for one in raw["as_good"]),
-        worth={float(one["threshold"]): tuple(_linear(stage) for stage in one["stages"]) for one in raw["worth"]},
-        out_tokens=float(raw["lengths"][0]),
-        out_ratio=float(raw["lengths"][1]),
-        thresholds=tuple((float(sure), float(promised), float(cut)) for sure, promised, cut in raw["thresholds"]),
-    )
+    def _group(self, task: Task, reference: str) -> str:
+        name = group_of(task, reference)
+        name = self.joined.get(name, name)
+        return name if name in self.groups else ""

@@ -2,87 +2,74 @@
 
 import hashlib
 import importlib.metadata
-import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
+from threadpoolctl import threadpool_limits
 
-from groat.validation.cascade import ANY, SEEN_DIGITS, GroupModel, Linear, Numbers, group_of, relative_cost
-from groat.validation.cascade_evidence import (
-    MAX_BOUGHT,
-    VERSION,
-    Agreements,
-    Bought,
-    Offer,
-    Task,
-    agreement_places,
-    agreements,
-    current,
-    evidence,
-)
-from groat.validation.cascade_operating import GRID, Stage, Stages, fit_worth, follow, operating_points
+from groat.validation.cascade import SEEN_DIGITS, group_of
+from groat.validation.cascade_evidence import MAX_BOUGHT, VERSION, Bought, Offer, Task
+from groat.validation.cascade_learn import FOLDS, Learned, learn
+from groat.validation.cascade_model import GroupModel, Weighed, raw_linear, raw_worth, short
+from groat.validation.cascade_operating import CURVE, RATES, Board, Outcome, follow, operating_points
+from groat.validation.cascade_table import Numbers, table
 
 MIN_ROWS = 150
-"""A group with fewer rows is judged with all others."""
+"""Groups with fewer rows are fitted with the largest group of their language and reference model, if there is one."""
 
-FOLDS = 5
-_AGREEMENT_SCALE = 12.0
-"""Agreements are standardised to this size, so that regularisation hardly shrinks what is known to matter most."""
-_STRENGTH = 0.01
-"""Inverse regularisation: up to 18 correlated inputs, 30 to 200 rows of the rarer class."""
+MIN_JOINED = 10
+"""Fewer rows than this do not join another group: nothing is promised for such questions."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Example:
-    """One question with the answers that could have been bought, in the order of asking, and what each was worth."""
+    """One question with the answers that could have been bought, and what each was worth."""
 
     task: Task
     question: str
     """Hash of the question: examples with the same one are never split between fit and test."""
     bought: tuple[Bought, ...]
+    """By rising list price, the reference model's last."""
     costs: tuple[float, ...]
-    """Dollars of each cheap answer."""
+    """Dollars of each answer."""
     qualities: tuple[float, ...]
-    """Quality of each cheap answer, 0..1."""
-    strong: Offer
-    strong_out_tokens: int
-    strong_quality: float
-    strong_cost: float
+    """Quality of each answer, 0..1."""
+    offers: Mapping[str, Offer]
 
-    @cached_property
-    def agreed(self) -> Agreements:
-        """How far the answers agree: worked out once, since every fold needs it."""
-        return agreements(self.bought, self.task)
+    @property
+    def reference(self) -> str:
+        """The model that everything is compared with."""
+        return self.bought[-1].model
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Who answered."""
+        return tuple(one.model for one in self.bought)
 
 
 def fit(examples: Sequence[Example], *, date: str) -> dict[str, object]:
-    """Return the artifact as JSON-ready data; about 10 s for 3,000 examples on one core.
+    """Return the artifact as JSON-ready data; about 40 s for 3,600 examples on one core.
 
-    Per group (what is asked, language, strong model) and for everything together, logistic regressions estimate whether the
-    current answer is as good as the strong model's, ridge regressions what buying another saves. Thresholds come from
-    estimates for questions that the estimator did not see (folds by question).
+    Per group (what is asked, language, reference model): a ridge regression from the question alone to the share of models that
+    fail, the chance that the reference does, and the length of each answer; a logistic regression to the odds that an answer is
+    right from who gave it and who gave another, calibrated in each set of answers by how far they agree; and, backwards over
+    all sets, ridge regressions to what buying another answer adds. Whatever is chosen is chosen on estimates for questions
+    that the estimator did not see (folds by question).
 
     Raises:
         ValueError: fewer than ``MIN_ROWS`` examples.
     """
     if len(examples) < MIN_ROWS:
         raise ValueError(f"{len(examples)} questions with recorded answers are too few to fit a cascade: {MIN_ROWS} are needed")
-    names = Counter(group_of(one.task, one.strong.model) for one in examples)
-    groups: dict[str, object] = {}
-    card: dict[str, object] = {}
-    for name in [ANY, *sorted(name for name, rows in names.items() if rows >= MIN_ROWS)]:
-        chosen = [one for one in examples if name in (ANY, group_of(one.task, one.strong.model))]
-        groups[name], card[name] = _fit_group(chosen, parts=name == ANY)
+    joined, found = _joined(examples), measured(examples)
     return {
         "version": f"{date}/{digest(examples)[:8]}",
         "evidence": VERSION,
-        "groups": groups,
+        "groups": {one.name: _raw_group(one) for one in found},
+        "joined": {name: other for name, other in sorted(joined.items()) if name != other},
         "seen": sorted({one.question[:SEEN_DIGITS] for one in examples}),
         "card": {
             "date": date,
@@ -90,7 +77,7 @@ def fit(examples: Sequence[Example], *, date: str) -> dict[str, object]:
             "rows": len(examples),
             "scikit_learn": importlib.metadata.version("scikit-learn"),
             "numpy": importlib.metadata.version("numpy"),
-            "groups": card,
+            "groups": {one.name: _card(one) for one in found},
         },
     }
 
@@ -99,107 +86,138 @@ def digest(examples: Iterable[Example]) -> str:
     """Return the hash of what was fitted on."""
     found = hashlib.sha256()
     for one in examples:
-        found.update(repr((one.question, one.bought, one.qualities, one.strong.model, one.strong_quality)).encode())
+        found.update(repr((one.question, one.bought, one.qualities)).encode())
     return found.hexdigest()
 
 
-def _fit_group(examples: Sequence[Example], *, parts: bool) -> tuple[dict[str, object], dict[str, object]]:
-    votes = _votes(examples)
-    lengths = _lengths(examples)
-    stages = _stages(examples, votes, lengths)
-    paired = list(zip(stages.stages, stages.has, strict=True))
-    targets = [(stage.quality >= stages.strong_quality[has] - 1e-9).astype(int) for stage, has in paired]
-    fits = [(stage.inputs, target, count) for count, ((stage, _), target) in enumerate(zip(paired, targets, strict=True))]
-    as_good = [_logistic(inputs, target, count) for inputs, target, count in fits]
-    unseen = [_unseen(inputs, target, stages.folds[stages.has[count]], count) for inputs, target, count in fits]
-    worth = {cut: fit_worth(stages, unseen, cut) for cut in GRID}
-    outcomes = {cut: follow(stages, unseen, worth[cut], cut) for cut in GRID}
-    names = np.array([group_of(one.task, one.strong.model) if parts else "" for one in examples])
-    thresholds = operating_points(stages, outcomes, names)
-    metrics = {
-        "rows": len(examples),
-        "auc": [
-            round(float(roc_auc_score(target, log_odds)), 3) if 0 < target.sum() < len(target) else 1.0
-            for target, log_odds in zip(targets, unseen, strict=True)
-        ],
-        "as_good": [round(float(target.mean()), 3) for target in targets],
-    }
-    raw = {
-        "votes": [round(vote, 4) for vote in votes],
-        "as_good": [_raw(one) for one in as_good],
-        "worth": [{"threshold": cut, "stages": [_raw(one) for one in worth[cut]]} for cut in GRID],
-        "lengths": list(lengths),
-        "thresholds": thresholds,
-    }
-    return raw, metrics
-
-
-def _votes(examples: Sequence[Example]) -> list[float]:
-    """Return the log-odds of being right of each place: the weights of a vote of independent voters."""
-    votes = []
-    for place in range(MAX_BOUGHT):
-        qualities = [one.qualities[place] for one in examples if place < len(one.qualities)]
-        share = (sum(qualities) + 1) / (len(qualities) + 2)
-        votes.append(max(math.log(share / (1 - share)), 0.05))
-    return votes
-
-
-def _lengths(examples: Sequence[Example]) -> tuple[float, float]:
-    cheap = float(np.mean([np.log1p(answer.out_tokens) for one in examples for answer in one.bought]))
-    strong = float(np.mean([np.log1p(one.strong_out_tokens) for one in examples]))
-    return round(math.exp(cheap), 3), round(math.exp(strong - cheap), 4)
-
-
-def _stages(examples: Sequence[Example], votes: Sequence[float], lengths: tuple[float, float]) -> Stages:
-    shell = GroupModel(votes=tuple(votes), as_good=(), worth={}, out_tokens=lengths[0], out_ratio=lengths[1], thresholds=())
-    steps = min(MAX_BOUGHT, max(len(one.bought) for one in examples))
-    stages = [_stage([one for one in examples if len(one.bought) >= count], count, shell) for count in range(steps + 1)]
-    keys = sorted({one.question for one in examples}, key=lambda key: hashlib.sha256(key.encode()).hexdigest())
-    fold_of = {key: place % FOLDS for place, key in enumerate(keys)}
-    return Stages(
-        stages=tuple(stages),
-        has=tuple(np.array([len(one.bought) >= count for one in examples]) for count in range(steps + 1)),
-        strong_quality=np.array([one.strong_quality for one in examples]),
-        strong_cost=np.array([one.strong_cost for one in examples]),
-        folds=np.array([fold_of[one.question] for one in examples]),
-    )
-
-
-def _stage(examples: Sequence[Example], count: int, shell: GroupModel) -> Stage:
-    places = [current(count, one.agreed, shell.votes) if count else 0 for one in examples]
-    paired = list(zip(examples, places, strict=True))
-    return Stage(
-        inputs=np.array([evidence(one.task, one.bought[:count], one.agreed, place) for one, place in paired]),
-        quality=np.array([one.qualities[place] for one, place in paired]),
-        dearness=np.array([relative_cost(one.task, one.bought[:count], one.strong, shell) for one in examples]),
-        price=np.array([one.costs[count - 1] if count else 0.0 for one in examples]),
-    )
-
-
-def _unseen(inputs: Numbers, target: NDArray[np.int_], folds: NDArray[np.int64], bought: int) -> Numbers:
-    """Return the log-odds that an estimator fitted on the other folds gives each row."""
-    found = np.zeros(len(target))
-    for fold in range(FOLDS):
-        here = folds == fold
-        if here.any():
-            found[here] = _logistic(inputs[~here], target[~here], bought)(inputs[here])
+def _joined(examples: Sequence[Example]) -> dict[str, str]:
+    """Return the group that each kind of question is fitted with."""
+    sizes = Counter(group_of(one.task, one.reference) for one in examples)
+    place = {group_of(one.task, one.reference): (one.task.language, one.reference) for one in examples}
+    large = [name for name, rows in sizes.most_common() if rows >= MIN_ROWS]
+    found = {name: name for name in large}
+    for name, rows in sizes.items():
+        like = [other for other in large if place[other] == place[name]]
+        if rows < MIN_ROWS and rows >= MIN_JOINED and like:
+            found[name] = like[0]
     return found
 
 
-def _logistic(inputs: Numbers, target: NDArray[np.int_], bought: int) -> Linear:
-    mean, scale = inputs.mean(axis=0), np.where(inputs.std(axis=0) > 1e-9, inputs.std(axis=0), 1.0)
-    scale[agreement_places(bought)] /= _AGREEMENT_SCALE
-    if len(set(target.tolist())) < 2:
-        share = (target.sum() + 1) / (len(target) + 2)
-        return Linear(mean=mean, scale=scale, weights=np.zeros(inputs.shape[1]), intercept=math.log(share / (1 - share)))
-    model = LogisticRegression(C=_STRENGTH, solver="newton-cholesky").fit((inputs - mean) / scale, target)
-    return Linear(mean=mean, scale=scale, weights=model.coef_[0], intercept=float(model.intercept_[0]))
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """One group of questions, what was learned from it, and what following the policy gave at each rate."""
+
+    name: str
+    examples: Sequence[Example]
+    shell: GroupModel
+    learned: Learned
+    board: Board
+    outcomes: Mapping[float, Outcome]
 
 
-def _raw(linear: Linear) -> dict[str, list[float]]:
+def measured(examples: Sequence[Example]) -> list[Measured]:
+    """Learn and follow the policy in each group; each question is judged by estimators that did not see it."""
+    joined = _joined(examples)
+    # The matrices are small: threads would wait for each other longer than they work.
+    with threadpool_limits(limits=1):
+        return [
+            _measure(name, [one for one in examples if joined.get(group_of(one.task, one.reference)) == name])
+            for name in sorted(set(joined.values()))
+        ]
+
+
+def _measure(name: str, examples: Sequence[Example]) -> Measured:
+    models, rows = _alike(examples)
+    places = [[one.models.index(model) for model in models] for one in rows]
+    found = table([(one.task, [one.bought[place] for place in chosen]) for one, chosen in zip(rows, places, strict=True)])
+    quality = np.array([[one.qualities[place] for place in chosen] for one, chosen in zip(rows, places, strict=True)])
+    dollars = np.array([[one.costs[place] for place in chosen] for one, chosen in zip(rows, places, strict=True)])
+    folds = _folds(rows)
+    learned = learn(found, quality, folds)
+    shell = GroupModel(
+        models=models,
+        background=learned.background,
+        right=learned.right,
+        calibration={},
+        spread=learned.spread,
+        echo=learned.echo,
+        typical=(
+            round(float(np.mean([one.task.input_tokens for one in rows])), 3),
+            round(float(np.mean([one.bought[-1].out_tokens for one in rows])), 3),
+        ),
+        worth={},
+        points=(),
+    )
+    weighed, calibration = learned.weighed(shell, found, quality, folds)
+    unit = dollars[:, -1].mean()
+    board = Board(
+        models=models,
+        weighed=weighed,
+        quality=quality,
+        cost=dollars / unit,
+        expected={state: _expected(rows, one, models) / unit for state, one in weighed.items() if len(state) < MAX_BOUGHT},
+        folds=folds,
+    )
+    outcomes = {rate: follow(board, rate) for rate in RATES}
+    shell = replace(shell, calibration=calibration)
+    return Measured(name=name, examples=rows, shell=shell, learned=learned, board=board, outcomes=outcomes)
+
+
+def _raw_group(one: Measured) -> dict[str, object]:
+    points = operating_points(one.board, one.outcomes)
+    kept = {*CURVE, *(rate for _, _, rate in points)}
     return {
-        "mean": [float(f"{value:.6g}") for value in linear.mean],
-        "scale": [float(f"{value:.6g}") for value in linear.scale],
-        "weights": [float(f"{value:.6g}") for value in linear.weights],
-        "intercept": [float(f"{linear.intercept:.6g}")],
+        "models": list(one.shell.models),
+        "background": raw_linear(one.learned.background),
+        "right": raw_linear(one.learned.right),
+        "calibration": [(list(state), short(weights)) for state, weights in one.shell.calibration.items()],
+        "echo": list(one.shell.echo),
+        "spread": list(one.shell.spread),
+        "typical": list(one.shell.typical),
+        **raw_worth({rate: outcome.worth for rate, outcome in one.outcomes.items() if rate in kept}),
+        "points": points,
     }
+
+
+def _card(one: Measured) -> dict[str, object]:
+    return {
+        "rows": len(one.examples),
+        "models": list(one.shell.models),
+        "quality": [round(value, 4) for value in one.board.quality.mean(axis=0).tolist()],
+        "strength": one.learned.strength,
+        "log_loss": round(one.learned.log_loss, 4),
+        "kept": {str(promise): _kept(one, promise) for promise in (0.995, 0.98, 0.95)},
+    }
+
+
+def _kept(one: Measured, promise: float) -> list[float]:
+    """Return [quality, saved] under a promise on average; the rate was chosen on the same questions, the estimates were not."""
+    board = one.board
+    points = operating_points(board, one.outcomes)
+    rate = next((rate for sure, quality, rate in points if (sure, quality) == (0.5, promise)), None)
+    if rate is None:
+        return [1.0, 0.0]
+    outcome = one.outcomes[rate]
+    quality, cost = outcome.quality.sum() / board.quality[:, -1].sum(), outcome.cost.sum() / board.cost[:, -1].sum()
+    return [round(float(quality), 4), round(1 - float(cost), 4)]
+
+
+def _alike(examples: Sequence[Example]) -> tuple[tuple[str, ...], list[Example]]:
+    """Return the commonest list of models, and the examples that hold them all."""
+    common = Counter(one.models for one in examples).most_common(1)[0][0]
+    return common, [one for one in examples if set(common) <= set(one.models)]
+
+
+def _expected(examples: Sequence[Example], weighed: Weighed, models: Sequence[str]) -> Numbers:
+    """Return the dollars that each model's answer is expected to cost, shape (rows, models)."""
+    given = np.array([one.task.input_tokens for one in examples], dtype=np.float64)
+    offers = [examples[0].offers[name] for name in models]
+    return np.column_stack(
+        [given * offer.input_usd + weighed.out_tokens[:, place] * offer.output_usd for place, offer in enumerate(offers)]
+    )
+
+
+def _folds(examples: Sequence[Example]) -> NDArray[np.int64]:
+    keys = sorted({one.question for one in examples}, key=lambda key: hashlib.sha256(key.encode()).hexdigest())
+    fold_of = {key: place % FOLDS for place, key in enumerate(keys)}
+    return np.array([fold_of[one.question] for one in examples])

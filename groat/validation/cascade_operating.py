@@ -1,153 +1,207 @@
-"""Replay the cascade over recorded answers, and choose how sure it must be to keep a promise."""
+"""Work out backwards what each purchase is worth, replay the policy, and choose the rate that keeps a promise."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import Ridge
+from sklearn.isotonic import IsotonicRegression
 
-from groat.validation.cascade import Linear, Numbers, prospects
+from groat.validation.cascade_model import Linear, Weighed, earlier_sample
+from groat.validation.cascade_table import Numbers, State
 
 QUALITIES = (0.9, 0.95, 0.97, 0.98, 0.985, 0.99, 0.995, 1.0)
-"""Promises that a threshold is kept for."""
+"""Promises that a rate is kept for."""
 
-CONFIDENCES = {0.5: 0.0, 0.6: 0.2533, 0.8: 0.8416, 0.9: 1.2816, 0.95: 1.6449}
+CONFIDENCES = {0.5: 0.0, 0.6: 0.2533, 0.8: 0.8416, 0.9: 1.2816, 0.95: 1.6449, 0.975: 1.96}
 """How sure a promise is, one-sided, and the standard errors between it and what was measured."""
 
-GRID = tuple(round(1 - 0.5 * 0.85**step, 5) for step in range(36))
-"""Thresholds that are tried, from loose (.5) to strict (.998)."""
+RATES = tuple(float(f"{1.2 * 0.94**step:.3g}") for step in range(73))
+"""Rates that are tried, from 1.2 (hardly anything is worth a second call) to 0.014 (hardly any price is too high)."""
 
-_NEIGHBOURS = 2
-_MIN_PART = 100
-"""Fewer rows of a group than this do not vote on the thresholds for everything else."""
+CURVE = RATES[::6]
+"""Rates that an artifact holds besides those that keep a promise."""
+
+_NEAR = 0.4
+"""How far apart two rates may be, in logarithms, to tell something of each other."""
+
+_RIDGE = 300.0
+"""Strong: what a purchase is worth is a small difference of noisy values, and the best of five would be one that looks so."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stage:
-    """The questions for which so many answers can be bought."""
+class Board:
+    """Questions whose every answer is known, judged by estimates that did not see them."""
 
-    inputs: Numbers
+    models: tuple[str, ...]
+    """The reference model last."""
+    weighed: Mapping[State, Weighed]
+    """The largest states first."""
     quality: Numbers
-    """Quality of the current answer; before any was bought, of the first."""
-    dearness: Numbers
-    price: Numbers
-    """Dollars of the last answer bought."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Stages:
-    """All questions, by number of answers bought."""
-
-    stages: tuple[Stage, ...]
-    has: tuple[NDArray[np.bool_], ...]
-    """Which questions have so many answers: ``stages[k]`` has a row for each of them, in order."""
-    strong_quality: Numbers
-    strong_cost: Numbers
+    """Of each model's answer, shape (rows, models)."""
+    cost: Numbers
+    """In typical calls of the reference model, shape (rows, models)."""
+    expected: Mapping[State, Numbers]
+    """What each model's answer is expected to cost, by answers bought; shape (rows, models)."""
     folds: NDArray[np.int64]
+
+    @cached_property
+    def regressions(self) -> Mapping[State, "Regression"]:
+        """One for each state that something can be bought in."""
+        most = max(len(state) for state in self.weighed)
+        return {state: Regression(one.inputs, self.folds) for state, one in self.weighed.items() if len(state) < most}
+
+    def choices(self, state: State) -> list[int]:
+        """Return the places of the models that can be asked after ``state``."""
+        names = {self.models[place] for place in state}
+        return [
+            place
+            for place, name in enumerate(self.models)
+            if place not in state and (earlier_sample(name) in names or earlier_sample(name) not in self.models)
+        ]
+
+
+class Regression:
+    """Ridge regression of several targets on one set of inputs, as a whole and across folds."""
+
+    def __init__(self, inputs: Numbers, folds: NDArray[np.int64]) -> None:
+        """Factorise once: the targets change with every rate, the inputs do not."""
+        self._mean = inputs.mean(axis=0)
+        self._scale = np.where(inputs.std(axis=0) > 1e-9, inputs.std(axis=0), 1.0)
+        design = np.column_stack([(inputs - self._mean) / self._scale, np.ones(len(inputs))])
+        self._whole = _solver(design)
+        self._parts = [(folds == fold, _solver(design[folds != fold]), design[folds == fold]) for fold in np.unique(folds)]
+
+    def unseen(self, targets: Numbers) -> Numbers:
+        """Return for each row what a fit on the other folds says, shape (rows, targets)."""
+        found = np.zeros_like(targets)
+        for here, solver, design in self._parts:
+            found[here] = design @ (solver @ targets[~here])
+        return found
+
+    def whole(self, targets: Numbers) -> Linear:
+        """Return the fit on all rows."""
+        weights = self._whole @ targets
+        return Linear(mean=self._mean, scale=self._scale, weights=weights[:-1], intercept=weights[-1])
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What following the policy gives, per question."""
+    """What following the policy at one rate gives, per question."""
 
     quality: Numbers
+    believed: Numbers
+    """Probability that the given answer is right, by estimates that did not see the question."""
     cost: Numbers
-    strong: NDArray[np.bool_]
-    """The strong model was asked."""
+    """In typical calls of the reference model."""
+    worth: Mapping[State, Linear]
+    """For the states that any question came into."""
 
 
-def fit_worth(stages: Stages, log_odds: Sequence[Numbers], cut: float) -> list[Linear]:
-    """Return, by number of answers bought, what buying the next one saves in the end, in typical strong calls.
+def follow(board: Board, rate: float) -> Outcome:
+    """Work out the policy at a rate and follow it; no question is judged by a regression that saw it.
 
-    Backward over the stages, since what a purchase is worth depends on what is done afterwards.
+    Backward over the states, since what a purchase is worth depends on what is done afterwards. The objective of a question is
+    the probability that the given answer is right, less ``rate`` times all it cost.
+    """
+    rows = len(board.quality)
+    value: dict[State, Numbers] = {}
+    action: dict[State, NDArray[np.int64]] = {}
+    worth: dict[State, Linear] = {}
+    for state, weighed in board.weighed.items():
+        value[state], action[state] = weighed.p_right.copy(), np.full(rows, -1)
+        if state not in board.regressions:
+            continue
+        choices = board.choices(state)
+        after = np.column_stack([value[_with(state, place)] for place in choices])
+        targets = after - weighed.p_right[:, None]
+        gains = board.regressions[state].unseen(targets) - rate * board.expected[state][:, choices]
+        best = gains.argmax(axis=1)
+        buys = (gains[np.arange(rows), best] > 0) | (not state)
+        paid = after - rate * board.cost[:, choices]
+        value[state] = np.where(buys, paid[np.arange(rows), best], value[state])
+        action[state] = np.where(buys, np.array(choices)[best], -1)
+        whole = board.regressions[state].whole(targets)
+        worth[state] = _spread_out(whole, choices, len(board.models))
+    return _walk(board, action, worth)
+
+
+def _walk(board: Board, action: Mapping[State, NDArray[np.int64]], worth: Mapping[State, Linear]) -> Outcome:
+    rows = len(board.quality)
+    quality, believed, cost = np.zeros(rows), np.zeros(rows), np.zeros(rows)
+    here: dict[State, NDArray[np.int64]] = {(): np.arange(rows)}
+    visited: dict[State, Linear] = {}
+    while here:
+        state, those = here.popitem()
+        if state in worth:
+            visited[state] = worth[state]
+        chosen = action[state][those]
+        ended = those[chosen < 0]
+        quality[ended] = board.quality[ended, board.weighed[state].place[ended].astype(int)]
+        believed[ended] = board.weighed[state].p_right[ended]
+        for place in np.unique(chosen[chosen >= 0]).tolist():
+            bought, following = those[chosen == place], _with(state, place)
+            cost[bought] += board.cost[bought, place]
+            here[following] = np.concatenate([here.get(following, np.zeros(0, dtype=np.int64)), bought])
+    return Outcome(quality=quality, believed=believed, cost=cost, worth=visited)
+
+
+def operating_points(
+    board: Board, outcomes: Mapping[float, Outcome], rows: NDArray[np.int64] | None = None
+) -> list[tuple[float, float, float]]:
+    """Return (confidence, quality promised, rate) triples.
+
+    Of the rates whose quality is at least the promise with the confidence, the one that saves most; by the normal approximation
+    of the paired difference, with one more loss than was seen. The quality at a rate is what the estimates believe, which
+    changes smoothly, corrected by how far they were off at this rate and those near it; and it is made to fall as the rate
+    rises (isotonic regression), as it does on more questions. One lucky rate among many would otherwise be chosen. A promise
+    that none keeps at less than the reference model's bill is left out.
 
     Args:
-        stages: the questions.
-        log_odds: by number of answers bought, the log-odds that the current one is as good, from folds that did not see it.
-        cut: the least probability accepted.
+        board: the questions.
+        outcomes: by rate, what following the policy gave.
+        rows: look at these questions alone; None for all.
     """
-    typical = float(stages.strong_cost.mean())
-    worth: list[Linear] = []
-    for count in reversed(range(len(stages.stages) - 1)):
-        after = follow(stages, log_odds, worth, cut, start=count + 1)
-        go_on = stages.has[count + 1]
-        rows = go_on[stages.has[count]]
-        gain = (stages.strong_cost[go_on] - after.cost[go_on] - stages.stages[count + 1].price) / typical
-        worth.insert(0, _ridge(prospects(log_odds[count][rows], stages.stages[count].dearness[rows]), gain))
-    return worth
-
-
-def operating_points(stages: Stages, outcomes: Mapping[float, Outcome], parts: NDArray[np.str_]) -> list[list[float]]:
-    """Return [confidence, quality promised, least probability accepted] triples.
-
-    Of the thresholds whose quality is at least the promise with the confidence, the one that saves most; by the normal
-    approximation of the paired difference, with one more loss than was seen. A promise that none keeps is left out.
-
-    Args:
-        stages: the questions.
-        outcomes: by threshold, what following the policy gave.
-        parts: the part of each question; the promise must hold in each part with enough rows.
-    """
-    names = [name for name in np.unique(parts) if (parts == name).sum() >= _MIN_PART]
-    points: list[list[float]] = []
+    chosen = np.arange(len(board.quality)) if rows is None else rows
+    reference = board.quality[chosen, -1]
+    bill = float(board.cost[chosen, -1].sum())
+    rates = sorted(outcomes)
+    spent = {rate: float(outcomes[rate].cost[chosen].sum()) for rate in rates}
+    differences = [outcomes[rate].quality[chosen] - reference for rate in rates]
+    believed = np.array([outcomes[rate].believed[chosen].mean() for rate in rates])
+    off = np.array([outcomes[rate].quality[chosen].mean() for rate in rates]) - believed
+    near = np.exp(-0.5 * (np.subtract.outer(np.log(rates), np.log(rates)) / _NEAR) ** 2)
+    expected = believed + near @ off / near.sum(axis=1) - reference.mean()
+    points: list[tuple[float, float, float]] = []
     for confidence, errors in CONFIDENCES.items():
-        lowest = {
-            cut: min(_lower_end(one.quality[parts == name], stages.strong_quality[parts == name], errors) for name in names)
-            for cut, one in outcomes.items()
-        }
-        smooth = dict(zip(lowest, _smoothed(list(lowest.values())), strict=True))
+        margins = np.array([errors * _error(one) for one in differences])
+        lowest = 1 + (expected - margins) / max(float(reference.mean()), 1e-9)
+        falling = IsotonicRegression(increasing=False).fit_transform(np.log(rates), lowest)
         for promise in QUALITIES:
-            kept = [cut for cut, end in smooth.items() if end >= promise]
+            kept = [rate for rate, end in zip(rates, falling, strict=True) if end >= promise and spent[rate] < bill]
             if kept:
-                points.append([confidence, promise, min(kept, key=lambda cut: (float(outcomes[cut].cost.sum()), -cut))])
+                points.append((confidence, promise, min(kept, key=lambda rate: (spent[rate], rate))))
     return points
 
 
-def follow(stages: Stages, log_odds: Sequence[Numbers], worth: Sequence[Linear], cut: float, *, start: int = 0) -> Outcome:
-    """Follow the policy for the questions that have ``start`` answers; ``worth`` holds the last stages' models."""
-    quality, cost = stages.strong_quality.copy(), stages.strong_cost.copy()
-    strong = np.ones(len(cost), dtype=bool)
-    spent = np.zeros(len(cost))
-    alive = stages.has[start].copy()
-    last = len(stages.stages) - 1
-    for count in range(start, last + 1):
-        has, stage = stages.has[count], stages.stages[count]
-        here = np.flatnonzero(has)
-        live = alive[here]
-        if count:
-            p_as_good = 1 / (1 + np.exp(-log_odds[count]))
-            taken = live & (p_as_good >= cut)
-            quality[here[taken]], cost[here[taken]], strong[here[taken]] = stage.quality[taken], 0.0, False
-            live = live & ~taken
-        if count == last:
-            break
-        model = worth[count - last + len(worth)] if count - last + len(worth) >= 0 else None
-        more = live & stages.has[count + 1][here]
-        if model is not None:
-            more &= model(prospects(log_odds[count], stage.dearness)) > 0
-        alive = np.zeros(len(cost), dtype=bool)
-        alive[here[more]] = True
-        following = np.flatnonzero(stages.has[count + 1])
-        spent[following] += np.where(alive[following], stages.stages[count + 1].price, 0.0)
-    return Outcome(quality=quality, cost=cost + spent, strong=strong)
+def _with(state: State, place: int) -> State:
+    return tuple(sorted((*state, place)))
 
 
-def _smoothed(values: Sequence[float]) -> list[float]:
-    """Return the means of each value and its neighbours: one lucky threshold among many would otherwise be chosen."""
-    padded = np.pad(np.array(values), _NEIGHBOURS, mode="edge")
-    width = 2 * _NEIGHBOURS + 1
-    return [float(padded[place : place + width].mean()) for place in range(len(values))]
+def _spread_out(linear: Linear, choices: Sequence[int], count: int) -> Linear:
+    weights, intercept = np.zeros((len(linear.weights), count)), np.full(count, -9.0)
+    weights[:, choices], intercept[list(choices)] = linear.weights, linear.intercept
+    return Linear(mean=linear.mean, scale=linear.scale, weights=weights, intercept=intercept)
 
 
-def _lower_end(quality: Numbers, strong: Numbers, errors: float) -> float:
-    """Return the lower confidence end of the mean quality over the strong model's."""
-    difference = np.append(quality - strong, -1.0)
-    error = float(difference.std(ddof=1) / np.sqrt(len(difference)))
-    return 1 + (float((quality - strong).mean()) - errors * error) / max(float(strong.mean()), 1e-9)
+def _solver(design: Numbers) -> Numbers:
+    ridge = np.eye(design.shape[1]) * _RIDGE
+    ridge[-1, -1] = 1e-9
+    return np.asarray(np.linalg.solve(design.T @ design + ridge, design.T), dtype=np.float64)
 
 
-def _ridge(inputs: Numbers, target: Numbers) -> Linear:
-    mean, scale = inputs.mean(axis=0), np.where(inputs.std(axis=0) > 1e-9, inputs.std(axis=0), 1.0)
-    model = Ridge(alpha=10.0).fit((inputs - mean) / scale, target)
-    return Linear(mean=mean, scale=scale, weights=model.coef_, intercept=float(model.intercept_))
+def _error(difference: Numbers) -> float:
+    """Return the standard error of a mean difference, with one more loss than was seen."""
+    careful = np.append(difference, -1.0)
+    return float(careful.std(ddof=1) / np.sqrt(len(careful)))

@@ -54,16 +54,21 @@ def cascade_command(
     data: Annotated[list[Path], typer.Option(help="Rows to judge, .jsonl or .jsonl.gz.")],
     fit: Annotated[list[Path] | None, typer.Option(help="Fit on these files alone; the shipped policy without it.")] = None,
     quality: Annotated[float, typer.Option(help="Least quality promised, as a share of the strong model's.")] = 0.995,
-    confidence: Annotated[float, typer.Option(help="How sure the promise must be, 0.5 to 0.95; 0.5 is on average.")] = 0.5,
+    confidence: Annotated[float, typer.Option(help="How sure the promise must be, 0.5 to 0.975; 0.5 is on average.")] = 0.5,
+    resplits: Annotated[int, typer.Option(help="Halve the rows so often, and count how often promises are broken.")] = 0,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave broken rows out and name them.")] = False,
     json_file: JsonOption = None,
 ) -> None:
     """Buy cheap recorded answers one by one, accept or ask the strong model; print quality and saving."""
-    if not 0.5 <= quality <= 1 or not 0.5 <= confidence <= 0.95:
-        raise BadInput(f"--quality must be 0.5 to 1 and --confidence 0.5 to 0.95, not {quality} and {confidence}")
+    if not 0.5 <= quality <= 1 or not 0.5 <= confidence <= 0.975 or resplits < 0:
+        raise BadInput(
+            f"--quality must be 0.5 to 1, --confidence 0.5 to 0.975 and --resplits 0 or more, not {quality}, {confidence} and "
+            f"{resplits}"
+        )
     # Imported here: scikit-learn takes a second to import, and every other command would wait for it.
     from evals.bench_cascade import Setting, report
     from evals.cascade_cases import by_language
+    from evals.cascade_resplits import resplits as halved
 
     read = {path: _read(path, skip_bad) for path in dict.fromkeys([*data, *(fit or [])])}
     policies, judged = _policies(data, fit, {path: found for path, (found, _, _) in read.items()})
@@ -74,7 +79,10 @@ def cascade_command(
         setting = Setting(
             name=path.name, policy=judged, quality=quality, confidence=confidence, left_out=lost, unpriced=unpriced
         )
-        reports += [report(cases, policies, setting) for cases in by_language(found).values()]
+        for cases in by_language(found).values():
+            one = report(cases, policies, setting)
+            examples = [case.example for case in cases if len(case.example.models) > 1]
+            reports.append({**one, "resplits": halved(examples, resplits)} if resplits else one)
         if not found:
             unmeasured.append({"name": path.name, "n": 0, "left_out": lost, "unpriced_models": unpriced})
     if json_file is not None:
@@ -108,7 +116,9 @@ def _policies(data: list[Path], fit: list[Path] | None, read: "dict[Path, list[C
 
 def _print(reports: "list[Report]", unmeasured: "list[Unmeasured]") -> None:
     out = console()
-    table = Table("file", "lang", "rows", "quality", "95 %", "saved", "95 %", "strong", "best single", "two agree", box=None)
+    table = Table(
+        "file", "lang", "rows", "quality", "95 %", "saved", "95 %", "strong", "area", "best single", "two agree", box=None
+    )
     for one in reports:
         single, two = one["best_single"], one["baselines"]["two_agree"]
         table.add_row(
@@ -120,6 +130,7 @@ def _print(reports: "list[Report]", unmeasured: "list[Unmeasured]") -> None:
             f"{one['saved']:.1%}",
             " to ".join(f"{end:.1%}" for end in one["saved_ci"]),
             f"{one['strong_share']:.0%}",
+            "none" if (closed := one["area"]["by_cost"]) is None else f"{closed:.3f}",
             f"{single['quality_vs_strong']:.1%} / {single['saved']:.1%}" if single else "none",
             f"{two['quality']:.1%} / {two['saved']:.1%}",
         )
@@ -129,12 +140,19 @@ def _print(reports: "list[Report]", unmeasured: "list[Unmeasured]") -> None:
         if one["seen_by_artifact"] and one["policy"].startswith("shipped"):
             notes.append(f"in-sample: the artifact was fitted on {one['seen_by_artifact']} of these questions")
         if one["without_answers"]:
-            notes.append(f"{one['without_answers']} rows without a cheap answer went to the strong model")
+            notes.append(f"{one['without_answers']} rows without another model's answer went to the strong model")
+        notes += [f"{rows} to the strong model at once: {reason}" for reason, rows in one["refused"].items()]
         if one["left_out"]:
             notes.append(f"{one['left_out']} rows left out: no price or no token count of the strong model")
         if one["unpriced_models"]:
             notes.append(f"no list price known: {', '.join(one['unpriced_models'])}")
         out.print(f"{one['name']} ({one['lang']}): {'; '.join(notes)}", markup=False)
+        for split in one.get("resplits", []):
+            out.print(
+                f"  at most {split['loss']:.0%} lost, confidence {split['confidence']:g}: broken in {split['broken']:.1%} of "
+                f"the halvings, {split['saved']:.1%} saved, {split['best_saved']:.1%} in hindsight",
+                markup=False,
+            )
     for other in unmeasured:
         lacking = ", ".join(other["unpriced_models"]) or "none"
         out.print(

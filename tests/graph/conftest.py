@@ -139,7 +139,7 @@ async def make_world(tmp_path: Path, documents: Path) -> MakeWorld:
                 },
                 patience=Patience(tries=2, backoff_s=0.0005),
             ),
-            adviser=None,
+            advisers=(),
             acceptance=None,
             judge=LazyJudge("off"),
             books=Books(prices, ledger, baseline_model=priced_as[1]),

@@ -153,7 +153,7 @@ async def test_a_judge_that_is_set_marks_the_kept_answer_before_the_texts_decide
     judge = ScriptedChat(replies=[mark])
     world = make_world([GOOD, OTHER])
     endpoint = Endpoint(model=judge, name="second", priced_as="gpt-5-nano", key_setting="K")
-    world.services = replace(world.services, adviser=Adviser(endpoint=endpoint, role="judge"))
+    world.services = replace(world.services, advisers=(Adviser(endpoint=endpoint, role="judge"),))
     world = audited(world)
     await world.ask()
     await world.ask(REWORDED)

@@ -58,7 +58,7 @@ def _box(world: World, cosine: float, *, fails: bool = False) -> Any:
         embedder=Close(s.embedder, cosine),
         answerer=s.answerer,
         acceptance=None,
-        adviser=None,
+        advisers=(),
     )
 
 

@@ -37,11 +37,9 @@ def _sure(alone: float, *, threshold: float | None = 0.7) -> AcceptanceModel:
 
 
 def _with(world: World, model: AcceptanceModel, opinion: ScriptedChat | None = None, *, role: str = "answer") -> World:
-    adviser = None
-    if opinion is not None:
-        endpoint = Endpoint(model=opinion, name="second", priced_as="gpt-5-nano", key_setting="K")
-        adviser = Adviser(endpoint=endpoint, role="judge" if role == "judge" else "answer")
-    world.services = replace(world.services, acceptance=model, adviser=adviser)
+    endpoint = Endpoint(model=opinion, name="second", priced_as="gpt-5-nano", key_setting="K") if opinion else None
+    advisers = (Adviser(endpoint=endpoint, role="judge" if role == "judge" else "answer"),) if endpoint else ()
+    world.services = replace(world.services, acceptance=model, advisers=advisers)
     return world
 
 
