@@ -2,7 +2,7 @@
 
 python -m evals.route_examples [--data FILE...] [--vectors FOLDER]
 
-Each question is judged by heads that did not see it. With ``--data`` the heads learn from these rows too, as the shipped ones did.
+Each question is judged by heads that did not see it. With ``--data`` the heads learn from these rows too, as the shipped did.
 """
 
 import argparse
