@@ -61,7 +61,9 @@ async def main(arguments: Sequence[str]) -> int:
 
 
 async def _answers(bounds: dict[str, Any], embedder: Embedder) -> list[Gate]:
-    arms = await run_helpcentre.run(bounds["sample"]["questions"], bounds["sample"]["seed"], embedder)
+    arms = await run_helpcentre.run(
+        bounds["sample"]["questions"], bounds["sample"]["seed"], embedder, bounds["sample"]["max_quality_loss"]
+    )
     by_name = {(arm["arm"], arm["lang"]): arm for arm in arms}
     gates = []
     for language in LANGUAGES:

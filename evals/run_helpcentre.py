@@ -33,11 +33,17 @@ from groat.embedding import Embedder
 from groat.embedding.bundled import BundledEmbedder
 from groat.knowledge import KnowledgeBase
 
-ARMS: Mapping[str, Context] = {
-    "all expensive": Context(tier="expensive", use_cache=False, max_quality_loss=0.0),
-    "all cheap": Context(tier="cheap", use_cache=False, max_quality_loss=0.0),
-    "groat": Context(),
-}
+LOSS = 0.01
+"""Promised loss of quality, the default of the graph."""
+
+
+def arms_of(max_quality_loss: float) -> Mapping[str, Context]:
+    """Return what each arm asks of the graph."""
+    return {
+        "all expensive": Context(tier="expensive", use_cache=False, max_quality_loss=0.0),
+        "all cheap": Context(tier="cheap", use_cache=False, max_quality_loss=0.0),
+        "groat": Context(max_quality_loss=max_quality_loss),
+    }
 
 
 class Arm(TypedDict):
@@ -64,14 +70,15 @@ async def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--questions", type=int, default=120, help="how many, half of them in each language")
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--max-quality-loss", type=float, default=LOSS, help="promise that groat is given, 0 to 1")
     add_json_option(parser)
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
-        arms = await run(options.questions, options.seed, VectorFile(BundledEmbedder(), Path(folder)))
+        arms = await run(options.questions, options.seed, VectorFile(BundledEmbedder(), Path(folder)), options.max_quality_loss)
     hand_over(arms, options.json_file, [table(arms)])
 
 
-async def run(count: int, seed: int, embedder: Embedder) -> list[Arm]:
+async def run(count: int, seed: int, embedder: Embedder, max_quality_loss: float = LOSS) -> list[Arm]:
     """Return the figures of every arm and language; ``embedder`` should remember vectors, or every arm computes them anew."""
     chosen = sample(count, seed)
     arms: list[Arm] = []
@@ -83,7 +90,8 @@ async def run(count: int, seed: int, embedder: Embedder) -> list[Arm]:
         await open_helpcentre(services.knowledge)
         graph = build_graph(services)
         answers = {
-            name: [(question, await put(graph, question, context)) for question in chosen] for name, context in ARMS.items()
+            name: [(question, await put(graph, question, context)) for question in chosen]
+            for name, context in arms_of(max_quality_loss).items()
         }
     for language in ("en", "zh"):
         mine = {name: [pair for pair in pairs if pair[0]["lang"] == language] for name, pairs in answers.items()}

@@ -1,6 +1,7 @@
 """Randomised regression trees over the surface features and the vector's main directions. Plain numpy."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,12 +42,18 @@ class Trees:
             return np.zeros((len(surface), self.values.shape[1]))
         seen = self.inputs(surface, vectors)
         rows = np.arange(len(seen))[:, None]
-        at = np.broadcast_to(self.roots, (len(seen), len(self.roots))).copy()
-        while True:
-            asked = self.feature[at]
-            inner = asked >= 0
-            if not inner.any():
-                break
-            step = np.where(seen[rows, np.maximum(asked, 0)] <= self.threshold[at], 1, self.right[at])
-            at += np.where(inner, step, 0)
+        asked, threshold, depth = self._walk
+        at = np.broadcast_to(self.roots, (len(seen), len(self.roots)))
+        for _ in range(depth):
+            at = at + np.where(seen[rows, asked[at]] <= threshold[at], 1, self.right[at])
         return np.asarray(self.values[self.leaf[at]].mean(axis=1), dtype=np.float64)
+
+    @cached_property
+    def _walk(self) -> tuple[NDArray[np.int64], Numbers, int]:
+        """Features and thresholds by which a leaf stays where it is, and the length of the longest way."""
+        inner = self.feature >= 0
+        depth, here = 0, self.roots
+        while len(here := here[inner[here]]):
+            here = np.unique(np.concatenate([here + 1, here + self.right[here]]))
+            depth += 1
+        return np.maximum(self.feature, 0), np.where(inner, self.threshold, -np.inf), depth
