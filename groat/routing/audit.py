@@ -19,8 +19,8 @@ from groat.routing.rows import Side, question_hash
 from groat.types import Asked, Route, Tier
 
 AUDIT_SHARE: Final = 0.01
-"""Share of questions that both models answer when nothing is set. An audit costs what the other model's answer costs: about 1 % of
-the all-expensive bill at most. At 1,000 questions a day the 300 labels that help are there after a month."""
+"""Share of questions that both models answer when nothing is set. An audit costs what the other model's answer costs: about 1 %
+of the all-expensive bill at most. At 1,000 questions a day the 300 labels that help are there after a month."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -112,8 +112,8 @@ class RouteAudits:
     """Draws questions that were answered, has the tier that did not answer do so, and records which was good.
 
     Nothing here touches the request: what takes something returns at once and raises nothing. Which questions are drawn depends
-    on the run alone, so on nothing that the router or the answers decided: weighted by one over the share, the records stand for
-    all questions. After an escalation both answers are there, and such an audit costs nothing but the comparison.
+    on the run alone, so on nothing that the router or the answers decided: weighted by one over the share, the records stand
+    for all questions. After an escalation both answers are there, and such an audit costs nothing but the comparison.
 
     Args:
         records: where outcomes go.

@@ -29,8 +29,8 @@ class Pointer:
 class RouterVersions:
     """Versions in ``folder``, one file each, and the file ``current`` that names the one in force.
 
-    Nothing serves until it is promoted. Every file is written whole or not at all, so another process reads the old state or the
-    new one. Two promotions at the same moment: the later one stands.
+    Nothing serves until it is promoted. Every file is written whole or not at all, so another process reads the old state or
+    the new one. Of two promotions at the same moment the later one stands.
 
     Args:
         folder: made at the first use, for the owner only.

@@ -16,7 +16,7 @@ from serve.application import load_application
 from serve.cli.output import JsonOption, TenantOption, console, dollars, saved, write_json
 
 AUDIT_WAIT_S = 5.0
-"""Longest wait at the end for an audit: of the cache, for two hits by likeness in a hundred, or of the router, for one question."""
+"""Longest wait at the end for audits, which two hits by likeness in a hundred get and one question in a hundred."""
 
 
 def ask_command(
