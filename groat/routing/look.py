@@ -43,7 +43,7 @@ def unpacked(look: bytes) -> Sight:
             values = [_wide(kept[name]) for name in sorted(kept) if name.rpartition(".")[0] == part.name]
             found[part.name] = tuple(values) if len(values) > 1 else values[0]
         return Sight(**{**found, "domain": str(found["domain"])})  # type: ignore[arg-type]  # the fields were packed from one
-    except (OSError, EOFError, KeyError, IndexError, TypeError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, KeyError, IndexError, TypeError, ValueError, zipfile.BadZipFile) as error:
         raise ValueError("what was kept of a question is damaged") from error
 
 
