@@ -13,7 +13,7 @@ from groat.embedding import Matrix
 from groat.errors import BadInput
 from groat.routing.artifact import Population, RouterArtifact
 from groat.routing.estimator import Numbers, Sight
-from groat.routing.fit import LEAST_ROWS, as_good, fit, fold_numbers
+from groat.routing.fit import as_good, fit
 from groat.routing.fit_linear import Rows, surface_of
 from groat.routing.kept_rows import joined, rows_of
 from groat.routing.rows import Labelled
@@ -97,9 +97,15 @@ class Learned:
 
 
 def learn(
-    looked: Looked, *, embedder: str, date: str, prior: RouterArtifact | None, max_quality_loss: float
-) -> Learned:  # fmt: skip
-    """Fit on all rows; the figures come from ``PARTS`` further fits, each judged on the part that it did not see.
+    looked: Looked,
+    *,
+    embedder: str,
+    date: str,
+    prior: RouterArtifact | None,
+    max_quality_loss: float,
+    parts: int = PARTS,
+) -> Learned:
+    """Fit on all rows; the figures come from ``parts`` further fits, each judged on the part that it did not see.
 
     Args:
         looked: what to learn from.
@@ -107,25 +113,20 @@ def learn(
         date: the day, ISO 8601.
         prior: a router to start from; None for none.
         max_quality_loss: promise at which the figures are told.
+        parts: into how many the rows are split.
 
     Raises:
         BadInput: too few rows, or outcomes of one kind only.
     """
     artifact = fit(looked.rows, embedder=embedder, date=date, prior=prior)
-    parts: list[tuple[NDArray[np.bool_], Decided]] = []
-    folds = fold_numbers(looked.rows, _SEED)
-    if len(looked) * (PARTS - 1) // PARTS >= LEAST_ROWS:
-        for fold in range(PARTS):
-            try:
-                other = fit(looked.rows.take(folds != fold), embedder=embedder, date=date, prior=prior)
-            except BadInput:
-                # What is left has outcomes of one kind only: nothing can be said of this part.
-                continue
-            here = folds == fold
-            parts.append((here, decide(other, looked.take(here), max_quality_loss)))
-    judged = np.zeros(len(looked), dtype=bool)
-    gain, strong = np.zeros(len(looked)), np.ones(len(looked), dtype=bool)
-    for here, decided in parts:
+    judged, gain, strong = np.zeros(len(looked), dtype=bool), np.zeros(len(looked)), np.ones(len(looked), dtype=bool)
+    for here in _left_out(looked.rows, parts):
+        try:
+            other = fit(looked.rows.take(~here), embedder=embedder, date=date, prior=prior)
+        except BadInput:
+            # Too few rows are left, or outcomes of one kind only: nothing can be said of this part.
+            continue
+        decided = decide(other, looked.take(here), max_quality_loss)
         judged, gain[here], strong[here] = judged | here, decided.gain, decided.strong
     after = figures(looked.take(judged), Decided(gain=gain[judged], strong=strong[judged])) if judged.any() else {}
     return Learned(
@@ -134,6 +135,12 @@ def learn(
         after=after,
         prior_saw=0 if prior is None else int(saw(prior, looked).sum()),
     )
+
+
+def _left_out(rows: Rows, parts: int) -> list[NDArray[np.bool_]]:
+    _, at = np.unique(rows.questions, return_inverse=True)
+    part = np.random.default_rng(_SEED).permutation(int(at.max()) + 1) % parts
+    return [part[at] == number for number in range(parts)]
 
 
 def decide(artifact: RouterArtifact, looked: Looked, max_quality_loss: float) -> Decided:

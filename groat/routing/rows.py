@@ -205,8 +205,8 @@ def _check_names(raw: Mapping[str, object], fields: Collection[str]) -> None:
     for name in raw:
         if name not in fields:
             near = difflib.get_close_matches(str(name), fields, n=1)
-            meant = f", did you mean {near[0]!r}?" if near else ""
-            raise ValueError(f"the field {str(name)!r:.40} is not known{meant} --ignore NAME skips it")
+            meant = f" (did you mean {near[0]!r}?)" if near else ""
+            raise ValueError(f"the field {str(name)!r:.40} is not known{meant}; --ignore NAME skips it")
 
 
 def _side(raw: Mapping[str, object], name: str) -> Side:

@@ -30,7 +30,7 @@ def _sight(text: str) -> Sight:
 
 
 def outcome(text: str = SECRET, /, **changed: object) -> Outcome:
-    language: Language = "zh" if any("\u4e00" <= char for char in text) else "en"
+    language: Language = "zh" if any(char >= "\u4e00" for char in text) else "en"
     made = Outcome(
         run=text,
         at=1_000 * DAY,

@@ -81,13 +81,15 @@ def test_a_router_that_cannot_serve_is_refused_and_the_old_one_goes_on(tmp_path:
     assert versions.serving()[1].version == OLD
 
 
-def test_an_artifact_of_another_format_is_refused_and_the_old_one_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_artifact_of_another_format_is_refused_and_the_old_one_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     versions = _versions(tmp_path)
     versions.promote(OLD, embedder="e")
     with monkeypatch.context() as patched:
         patched.setattr("groat.routing.artifact.FORMAT", "router/1 old")
         versions.add(artifact_of(0.1, version="ancient"))
-    with pytest.raises(ArtifactError, match="made as 'router/1 old'.*fit it again"):
+    with pytest.raises(ArtifactError, match=r"made as 'router/1 old'.*fit it again"):
         versions.promote("ancient", embedder="e")
     assert versions.serving()[1].version == OLD
 
