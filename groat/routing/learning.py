@@ -7,6 +7,7 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
+from threadpoolctl import threadpool_limits
 from typing_extensions import TypedDict
 
 from groat.embedding import Matrix
@@ -118,6 +119,14 @@ def learn(
     Raises:
         BadInput: too few rows, or outcomes of one kind only.
     """
+    # The matrices are small: more threads wait for one another, on a busy machine ten times as long as one takes.
+    with threadpool_limits(limits=1):
+        return _learned(looked, embedder, date, prior, max_quality_loss, parts)
+
+
+def _learned(
+    looked: Looked, embedder: str, date: str, prior: RouterArtifact | None, max_quality_loss: float, parts: int
+) -> Learned:
     artifact = fit(looked.rows, embedder=embedder, date=date, prior=prior)
     judged, gain, strong = np.zeros(len(looked), dtype=bool), np.zeros(len(looked)), np.ones(len(looked), dtype=bool)
     for here in _left_out(looked.rows, parts):
