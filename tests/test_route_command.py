@@ -178,13 +178,8 @@ def test_models_are_told_with_their_interval_and_price_in_each_language(groat: G
 
 @pytest.fixture
 def test_set(tmp_path: Path) -> Path:
-    return write(
-        tmp_path / "set.jsonl",
-        [
-            {"question": "How many eggs are in 3 boxes of 12?", "expected": "36"},
-            {"question": "3 盒 12 个鸡蛋共多少个？", "expected": "36"},
-        ],
-    )
+    questions = ("How many eggs are in 3 boxes of 12?", "3 盒 12 个鸡蛋共多少个？")
+    return write(tmp_path / "set.jsonl", [{"question": question, "expected": "36"} for question in questions])
 
 
 @pytest.fixture

@@ -57,7 +57,7 @@ class Looked:
 
     def take(self, chosen: NDArray[np.bool_]) -> "Looked":
         """Return some of the questions."""
-        return Looked(rows=self.rows.take(chosen), sights=[self.sights[place] for place in np.flatnonzero(chosen)])
+        return Looked(rows=self.rows.take(chosen), sights=[self.sights[place] for place in np.flatnonzero(chosen).tolist()])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,11 +200,11 @@ class _Loss(TypedDict):
 
 def _loss(lost: Numbers, best: Numbers, weights: Numbers, questions: NDArray[np.str_]) -> _Loss:
     _, at = np.unique(questions, return_inverse=True)
-    lost, best = np.bincount(at, lost * weights), np.bincount(at, best * weights)
-    draws = resamples(len(lost))
-    drawn = (draws @ lost) / np.maximum(draws @ best, 1e-12)
+    gone, whole = (np.bincount(at, values * weights) for values in (lost, best))
+    draws = resamples(len(gone))
+    drawn = (draws @ gone) / np.maximum(draws @ whole, 1e-12)
     low, high = np.quantile(drawn, [0.025, 0.975])
-    share = float(lost.sum() / max(best.sum(), 1e-12))
+    share = float(gone.sum() / max(whole.sum(), 1e-12))
     return {"loss": round(share, 4), "loss_ci": [round(float(low), 4), round(float(high), 4)]}
 
 

@@ -91,10 +91,10 @@ def _print(report: "Comparison", beside: list[dict[str, Any]]) -> None:
         out.print(f"B less A, {name}: {mean} (95 %: {low} to {high})", markup=False)
     for note in report["assumed"]:
         out.print(note, markup=False)
-    for one in beside:
+    for seen in beside:
         out.print(
-            f"in traffic, {one['shadow']} beside {one['artifact']}: {one['questions']} questions, {one['shadow_strong']} instead"
-            f" of {one['strong']} to the expensive model, {one['differ']} decided otherwise",
+            f"in traffic, {seen['shadow']} beside {seen['artifact']}: {seen['questions']} questions, {seen['shadow_strong']} "
+            f"instead of {seen['strong']} to the expensive model, {seen['differ']} decided otherwise",
             markup=False,
         )
     out.print(report["says"], markup=False, style="bold")

@@ -5,6 +5,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 
 from graph.context import Context
 from graph.route_auditing import open_route_audits
@@ -135,7 +136,7 @@ async def test_an_audit_keeps_nothing_in_the_cache_and_shows_nothing_on_the_stre
 async def test_one_model_in_both_tiers_is_not_audited(make_world: MakeWorld) -> None:
     world = make_world()
     same = world.services.answerer.endpoints["cheap"]
-    world.services.answerer.endpoints["expensive"] = same  # type: ignore[index]  # a dictionary behind its protocol
+    world.services.answerer.endpoints["expensive"] = same
     world = audited(world)
     await world.ask()
     assert await outcomes(world) == []
@@ -145,7 +146,7 @@ async def test_what_answers_offline_is_not_audited(make_world: MakeWorld) -> Non
     world = make_world()
     for tier in ("cheap", "expensive"):
         offline = replace(world.services.answerer.endpoints[tier], offline=True)
-        world.services.answerer.endpoints[tier] = offline  # type: ignore[index]  # a dictionary behind its protocol
+        world.services.answerer.endpoints[tier] = offline
     await audited(world).ask()
     assert await outcomes(world) == []
 
@@ -153,7 +154,9 @@ async def test_what_answers_offline_is_not_audited(make_world: MakeWorld) -> Non
 async def test_the_turns_before_are_asked_with(make_world: MakeWorld) -> None:
     world = audited(make_world())
     graph = world.graph()
-    messages = [("human", "Tell me of the reset link."), ("ai", "It is sent by mail."), ("human", "How long is it valid?")]
+    messages: list[AnyMessage] = [
+        HumanMessage("Tell me of the reset link."), AIMessage("It is sent by mail."), HumanMessage("How long is it valid?")
+    ]  # fmt: skip
     await graph.ainvoke({"messages": messages}, context=Context(tenant="acme"))
     (row,) = await outcomes(world)
     assert row.history_turns == 2

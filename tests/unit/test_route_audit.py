@@ -42,7 +42,7 @@ class World:
         return Compared(same=self.same, cost_usd="0.001", calls=1)
 
     async def embed(self, text: str) -> Vector:
-        return np.ones(4, dtype=np.float32) / 2
+        return np.full(4, 0.5, dtype=np.float32)
 
     def audits(self, folder: Path, *, share: float = 1.0, keep_text: bool = False) -> RouteAudits:
         def total(one: str | None, other: str | None) -> str | None:

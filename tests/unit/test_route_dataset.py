@@ -14,7 +14,7 @@ from tests.routing_rows import labelled, raw
 
 def _examples(count: int) -> list[dict[str, object]]:
     """Every second example calls its prompt a question; all have their labels among the outputs."""
-    found = []
+    found: list[dict[str, object]] = []
     for number, row in enumerate(map(raw, labelled(count))):
         prompt = row.pop("prompt")
         found.append({"inputs": {"question" if number % 2 else "prompt": prompt}, "outputs": row})
