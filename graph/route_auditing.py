@@ -95,6 +95,7 @@ def _ended(state: Needs, update: Update, knobs: Knobs) -> Ended:
         route=state["route"],
         evidence=Evidence.of(state["passages"]),
         given=given_by_tier(state["attempts"], verdicts, state["charges"]),
+        domain=knobs.collection,
         again=Request(knobs=knobs, passages=state["passages"]),
     )
 

@@ -49,6 +49,8 @@ class Ended:
     """What retrieval found."""
     given: Mapping[Tier, Given]
     """What the tiers that answered made of it: one, or both after an escalation."""
+    domain: str = ""
+    """Collection or subject that the application named; empty for none."""
     again: object
     """What another answer needs, in the form of the application."""
 
@@ -234,7 +236,7 @@ class RouteAudits:
                 history_turns=turns,
                 embedder=self._asks.embedder,
                 format=FORMAT,
-                look=packed(Sight.of(asked["text"], look, vector.astype("float64"))),
+                look=packed(Sight.of(asked["text"], look, vector.astype("float64"), ended.domain)),
                 text=asked["text"] if self._keep_text else None,
             )
         )

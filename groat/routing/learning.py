@@ -1,7 +1,7 @@
 """Learn a router from one's own rows, and say what it is better at than the one that it starts from."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import get_args
 
 import numpy as np
@@ -34,13 +34,15 @@ class Looked:
     sights: Sequence[Sight]
 
     @classmethod
-    def of(cls, labelled: Sequence[Labelled], vectors: Matrix) -> "Looked":
-        """Look at questions whose texts are there."""
+    def of(cls, labelled: Sequence[Labelled], vectors: Matrix, *, domains: bool = False) -> "Looked":
+        """Look at questions whose texts are there; with ``domains`` at their domain too, as the application's collection."""
+        if not domains:
+            labelled = [replace(row, domain="") for row in labelled]
         sights = [
-            Sight.of(row.prompt, surface_of(row), np.asarray(vector, dtype=np.float64))
+            Sight.of(row.prompt, surface_of(row), np.asarray(vector, dtype=np.float64), row.domain)
             for row, vector in zip(labelled, vectors, strict=True)
         ]
-        return cls(rows=Rows.of(labelled, vectors), sights=sights)
+        return cls(rows=Rows.of(labelled, vectors, domains=domains), sights=sights)
 
     @classmethod
     def kept(cls, labelled: Sequence[Labelled], sights: Sequence[Sight]) -> "Looked":

@@ -77,7 +77,7 @@ def learnable(outcomes: Sequence[Outcome], *, embedder: str) -> tuple[list[Label
                 leave_out(str(error))
                 continue
             seen.append(sight)
-            rows.append(_labelled(one))
+            rows.append(_labelled(one, sight.domain))
     return rows, seen, left_out
 
 
@@ -88,13 +88,14 @@ _WHY = {
 }
 
 
-def _labelled(one: Outcome) -> Labelled:
+def _labelled(one: Outcome, domain: str) -> Labelled:
     assert one.cheap is not None  # it was looked at before
     assert one.expensive is not None
     return Labelled(
         source="records",
         prompt=one.text or "",
         language=one.language,
+        domain=domain,
         cheap=one.cheap,
         expensive=one.expensive,
         similarities=one.similarities,

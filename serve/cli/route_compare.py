@@ -32,6 +32,9 @@ def compare_command(
     records: Annotated[bool, typer.Option("--records", help="What audits recorded here.")] = False,
     tenant: Annotated[str | None, typer.Option(help="Records of this tenant only.")] = None,
     max_quality_loss: Annotated[float, typer.Option(help="The promise in force, 0 to 1.")] = 0.01,
+    with_domain: Annotated[
+        bool, typer.Option("--with-domain", help="The rows' domain is the collection that questions will come with.")
+    ] = False,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave broken rows out and name them.")] = False,
     ignore: Annotated[list[str] | None, typer.Option(metavar="FIELD", help="A field of the rows that means nothing.")] = None,
     json_file: JsonOption = None,
@@ -43,7 +46,8 @@ def compare_command(
     versions = open_versions(app.settings)
     first, second = (_fitting(versions, name, app.services.embedder.name) for name in (a, b))
     source = From(
-        data=data or (), dataset=dataset, records=records, tenant=tenant, skip_bad=skip_bad, ignore=ignore or ()
+        data=data or (), dataset=dataset, records=records, tenant=tenant, with_domain=with_domain, skip_bad=skip_bad,
+        ignore=ignore or (),
     )  # fmt: skip
     found, looked = finished(look_at(app, source))
     # Imported here: scikit-learn takes a second to import, and every other command would wait for it.

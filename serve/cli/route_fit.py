@@ -36,6 +36,7 @@ class From:
     dataset: str = ""
     records: bool = False
     tenant: str | None = None
+    with_domain: bool = False
     skip_bad: bool = False
     ignore: Sequence[str] = ()
 
@@ -49,6 +50,9 @@ def fit_command(
         str, typer.Option(metavar="VERSION|FILE|none", help="The router to start from; none to learn from the rows alone.")
     ] = SHIPPED,
     max_quality_loss: Annotated[float, typer.Option(help="Promise at which the figures are told, 0 to 1.")] = 0.01,
+    with_domain: Annotated[
+        bool, typer.Option("--with-domain", help="The rows' domain is the collection that questions will come with.")
+    ] = False,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave broken rows out and name them.")] = False,
     ignore: Annotated[list[str] | None, typer.Option(metavar="FIELD", help="A field of the rows that means nothing.")] = None,
     json_file: JsonOption = None,
@@ -63,7 +67,8 @@ def fit_command(
     from groat.routing.learning import learn
 
     source = From(
-        data=data or (), dataset=dataset, records=records, tenant=tenant, skip_bad=skip_bad, ignore=ignore or ()
+        data=data or (), dataset=dataset, records=records, tenant=tenant, with_domain=with_domain, skip_bad=skip_bad,
+        ignore=ignore or (),
     )  # fmt: skip
     found, looked = finished(look_at(app, source))
     learned = learn(
@@ -146,7 +151,7 @@ async def look_at(app: Application, source: From) -> "tuple[Gathered, Looked]":
     if found.written:
         vectors = VectorFile(app.services.embedder, open_versions(app.settings).folder / "vectors")
         try:
-            parts.append(Looked.of(found.written, await embedded(found.written, vectors)))
+            parts.append(Looked.of(found.written, await embedded(found.written, vectors), domains=source.with_domain))
         finally:
             vectors.save()
     if found.recorded:
