@@ -1,6 +1,7 @@
 """Labelled rows of our own making: questions that ask why are hard for the cheap model."""
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +48,7 @@ def raw(row: Labelled) -> dict[str, object]:
     return {"prompt": row.prompt, "lang": row.language, **sides}
 
 
-def write(path: Path, rows: list[dict[str, object]]) -> Path:
+def write(path: Path, rows: Sequence[Mapping[str, object]]) -> Path:
     """Write rows down."""
     path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
     return path
