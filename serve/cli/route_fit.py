@@ -90,10 +90,18 @@ def fit_command(
         "max_quality_loss": max_quality_loss,
         "before": learned.before,
         "after": learned.after,
+        "no_longer_proven": _no_longer_proven(begin, kept),
         "file": str(versions.path(kept.version)),
         **card_of(kept),
     }
     write_json(told, json_file) if json_file is not None else _print(told, learned, kept)
+
+
+def _no_longer_proven(prior: RouterArtifact | None, fitted: RouterArtifact) -> list[str]:
+    """Return the kinds of questions that the router before had a promise for, and the new one has none for."""
+    proven = {kind for kind, proof in fitted.proofs.items() if proof.points}
+    before = prior.proofs.items() if prior is not None else ()
+    return [" ".join(kind) for kind, proof in before if proof.points and kind not in proven]
 
 
 def _prior(versions: RouterVersions, named: str, embedder: str) -> tuple[RouterArtifact | None, str]:
@@ -172,6 +180,12 @@ def _print(told: dict[str, Any], learned: "Learned", kept: RouterArtifact) -> No
     if not learned.after:
         out.print("too few rows to leave a part of them out: nothing can be said of after", markup=False)
     out.print(promises(kept))
+    if told["no_longer_proven"]:
+        out.print(
+            f"nothing is proven any more for {', '.join(told['no_longer_proven'])}, since too few of the rows are of that kind: "
+            "all such questions will go to the expensive model",
+            markup=False,
+        )
     out.print(f"{told['file']}: try it with GROAT_ROUTE_SHADOW={kept.version}, then", markup=False)
     out.print(f"groat route promote {kept.version}", markup=False)
 
