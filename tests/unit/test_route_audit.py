@@ -155,6 +155,17 @@ def test_questions_are_drawn_with_the_share_by_their_run_alone(share: float, tmp
     assert abs(sum(drawn) / 20_000 - share) <= 5 * (share * (1 - share) / 20_000) ** 0.5
 
 
+async def test_the_probability_of_being_drawn_is_kept_with_the_outcome(tmp_path: Path) -> None:
+    audits = World().audits(tmp_path, share=0.5)
+    runs = [f"run-{number}" for number in range(20)]
+    for run in runs:
+        audits.answered(ended(run))
+    await audits.close(within_s=10)
+    rows = await audits.records.outcomes()
+    assert {row.run for row in rows} == {run for run in runs if audits.draws(run)}
+    assert {row.drawn_with for row in rows} == {0.5}
+
+
 async def test_what_is_not_drawn_costs_nothing_and_leaves_nothing(tmp_path: Path) -> None:
     world = World()
     audits = world.audits(tmp_path, share=0.0)

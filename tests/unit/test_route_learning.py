@@ -89,6 +89,13 @@ def test_the_one_that_saves_without_losing_more_than_promised_is_better() -> Non
     assert report["expensive_usd_per_1000"] == report["a"]["usd_per_1000"] > report["b"]["usd_per_1000"]
 
 
+def test_a_question_unlike_all_known_or_of_a_kind_without_a_proof_goes_to_the_expensive_model() -> None:
+    looked = looked_at(labelled(4))
+    assert not decide(artifact_of(0.0, dimensions=8), looked, 0.05).strong.any()
+    assert decide(artifact_of(0.0, dimensions=8, limit=0.0), looked, 0.05).strong.all()
+    assert decide(artifact_of(0.0, dimensions=8), looked, 0.001).strong.all()
+
+
 def test_two_that_decide_alike_cannot_be_told_apart() -> None:
     one = artifact_of(0.0, dimensions=8)
     report = compare(one, replace(one, version="v2"), looked_at(labelled(100)), max_quality_loss=0.05, prices=PRICES)
