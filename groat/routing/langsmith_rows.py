@@ -35,7 +35,7 @@ def read_dataset(
     where = f"the LangSmith data set {name!r}"
     try:
         rows = collected(
-            _examples(client or Client(), name), where, name, on_bad=on_bad, strict=True, ignore=ignore, known=known
+            _examples(client or _client(), name), where, name, on_bad=on_bad, strict=True, ignore=ignore, known=known
         )
     except LangSmithNotFoundError as error:
         raise BadInput(f"{where} does not exist; check its name, and the workspace of the key") from error
@@ -48,6 +48,11 @@ def read_dataset(
     if not rows:
         raise BadInput(f"{where} holds no row that can be used; docs/data-formats.md says what a row holds")
     return rows
+
+
+def _client() -> Client:
+    # It only reads: without the look at the server that sending traces needs, whose failure it would log by itself.
+    return Client(auto_batch_tracing=False, info={})
 
 
 def _examples(client: Client, name: str) -> Iterator[tuple[str, object]]:
