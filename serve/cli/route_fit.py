@@ -182,8 +182,8 @@ def _print(told: dict[str, Any], learned: "Learned", kept: RouterArtifact) -> No
     out.print(promises(kept))
     if told["no_longer_proven"]:
         out.print(
-            f"nothing is proven any more for {', '.join(told['no_longer_proven'])}, since too few of the rows are of that kind: "
-            "all such questions will go to the expensive model",
+            f"nothing is proven any more for {', '.join(told['no_longer_proven'])}, since too few of the rows are of that kind:"
+            " all such questions will go to the expensive model",
             markup=False,
         )
     out.print(f"{told['file']}: try it with GROAT_ROUTE_SHADOW={kept.version}, then", markup=False)

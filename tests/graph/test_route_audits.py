@@ -13,8 +13,10 @@ from graph.settings import Settings
 from groat.costs import Budget, Budgets, Ledger
 from groat.costs.amounts import utc_day
 from groat.routing import Router
+from groat.routing.live import LiveRouter
 from groat.routing.look import learnable
 from groat.routing.records import Outcome
+from groat.routing.versions import RouterVersions
 from tests.graph.conftest import GOOD, QUESTION, WRONG, MakeWorld, World
 from tests.routing import artifact_of
 
@@ -179,3 +181,22 @@ async def test_a_shadow_is_recorded_for_every_question_and_never_followed(make_w
     audits = world.services.route_audits
     assert audits is not None
     assert await audits.records.decisions() == {("now", "cheap", "next", "expensive"): 1}
+
+
+async def test_a_running_graph_follows_a_promotion_and_its_rollback(make_world: MakeWorld) -> None:
+    world = make_world()
+    versions = RouterVersions(
+        world.folder / "routers",
+        shipped=lambda: artifact_of(-0.8, dimensions=256, embedder="words/256", version="old", points=((0.0, 0.0),)),
+    )
+    versions.add(artifact_of(0.8, dimensions=256, embedder="words/256", version="new", points=((0.0, 0.0),)))
+    world.services = replace(world.services, router=LiveRouter(versions, embedder="words/256", every_s=0.0))
+    graph, tiers = world.graph(), []
+    for change in ("none", "promotion", "rollback"):
+        if change == "promotion":
+            versions.promote("new", embedder="words/256")
+        elif change == "rollback":
+            versions.rollback(embedder="words/256")
+        output = await graph.ainvoke({"question": QUESTION}, context=Context(tenant="acme", use_cache=False))
+        tiers.append((output["route"]["artifact"], output["attempts"][0]["tier"]))
+    assert tiers == [("old", "cheap"), ("new", "expensive"), ("old", "cheap")]
