@@ -1,7 +1,7 @@
 """What audits of the cache ask of the rest: an answer without the cache, and a comparison of two."""
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,6 +16,7 @@ from groat.cache.tallies_redis import RedisTallies
 from groat.cache.tallies_sqlite import SqliteTallies
 from groat.costs import AuditBooks, Purse
 from groat.text import count_tokens
+from groat.types import Charge
 from groat.validation import same_answer
 from nodes import paid_terms
 from nodes.remember import offered
@@ -98,11 +99,17 @@ class Comparison:
 
     Args:
         services: what is asked; their books say what the charges are for.
+        name: of the kind of audit, in the keys of the charges.
+        paid: told what a mark cost.
     """
 
-    def __init__(self, services: "Services") -> None:
+    def __init__(
+        self, services: "Services", *, name: str = "audit", paid: Callable[[Sequence[Charge]], None] | None = None
+    ) -> None:
         """Ask nobody yet."""
         self._services = services
+        self._name = name
+        self._paid = paid
 
     async def __call__(self, pair: Pair) -> Outcome:
         """Return the outcome. A judge's mark goes before what the texts show, unless those say the same."""
@@ -145,8 +152,10 @@ class Comparison:
             s.books, s.budgets, run=pair.run, tenant=tenant, box="check_cache", tier="cheap", spent=[], max_cost_usd=None,
             purpose="audit",
         )  # fmt: skip
-        terms = paid_terms(f"{pair.run}:audit", adviser.endpoint, purse, asked_at=time.time(), deadline_s=_JUDGE_S)
+        terms = paid_terms(f"{pair.run}:{self._name}", adviser.endpoint, purse, asked_at=time.time(), deadline_s=_JUDGE_S)
         said = await ask_adviser(s.answerer, adviser, pair.asked, _wanted(pair), terms, answer=pair.kept)
+        if self._paid is not None:
+            self._paid(purse.charges)
         return None if "failure" in said else mark_of(said["text"])
 
 

@@ -9,6 +9,7 @@ from langgraph.graph.state import CompiledStateGraph
 from graph.context import Context
 from graph.edges import after_cache, after_compress, after_route, after_validate
 from graph.landing import add_box
+from graph.route_auditing import Watched
 from graph.services import Services
 from graph.state import Input, Output, State
 from nodes import Knobs
@@ -44,7 +45,7 @@ def build_graph(s: Services, *, checkpointer: BaseCheckpointSaver[str] | None = 
         books=s.books, budgets=s.budgets, knowledge=s.knowledge, embedder=s.embedder, answerer=s.answerer,
         acceptance=s.acceptance, advisers=s.advisers,
     )  # fmt: skip
-    add("validate", validate)
+    add("validate", validate if s.route_audits is None else Watched(box=validate, audits=s.route_audits))
     add("remember", Remember(answers=s.answers, flights=s.flights, embedder=s.embedder, audits=s.audits))
 
     g.add_edge(START, "check_cache")

@@ -12,6 +12,7 @@ from langchain_core.embeddings import Embeddings
 from graph.auditing import open_audits, open_tallies
 from graph.judging import OFF, LazyJudge
 from graph.models import open_advisers, open_answerer
+from graph.route_auditing import open_route_audits
 from graph.settings import IN_MEMORY, Settings
 from groat.answering import Adviser, Answerer
 from groat.cache import AnswerCache, AnswerStore, MemoryStore, RedisStore, SqliteStore
@@ -30,8 +31,14 @@ from groat.embedding.bundled import BundledEmbedder
 from groat.errors import ArtifactError, SettingsError
 from groat.judge import PairJudge
 from groat.knowledge import Knowledge, KnowledgeBase
-from groat.routing import Router, RouterArtifact
+from groat.routing import Router
+from groat.routing.audit import RouteAudits
+from groat.routing.live import LiveRouter
+from groat.routing.versions import RouterVersions
 from groat.validation import AcceptanceModel
+
+ROUTERS = "routers"
+"""The folder of one's own routers, in the folder of data."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +66,8 @@ class Services:
     context_tokens: int
     audits: Audits | None = None
     """Looks again at what the cache decided; None for nobody."""
+    route_audits: RouteAudits | None = None
+    """Lets both tiers answer some questions, and records what a candidate router would have decided; None for nobody."""
 
     @property
     def scope(self) -> str:
@@ -105,7 +114,7 @@ def open_services(settings: Settings, *, embeddings: Embedder | None = None) -> 
         ),
         knowledge=KnowledgeBase(settings.data_dir / "knowledge.sqlite", embedder),
         embedder=embedder,
-        router=Router(_router_artifact(), embedder=embedder.name),
+        router=open_router(settings, embedder.name),
         compressor=Compressor(CompressionCalibration.load()),
         answerer=answerer,
         advisers=open_advisers(settings, answerer, books),
@@ -117,7 +126,7 @@ def open_services(settings: Settings, *, embeddings: Embedder | None = None) -> 
         retrieve_k=settings.retrieve_k,
         context_tokens=settings.context_tokens,
     )
-    return replace(services, audits=open_audits(settings, services, store))
+    return replace(services, audits=open_audits(settings, services, store), route_audits=open_route_audits(settings, services))
 
 
 def _answer_store(settings: Settings) -> AnswerStore:
@@ -192,9 +201,16 @@ def _acceptance() -> AcceptanceModel | None:
         return None
 
 
-def _router_artifact() -> RouterArtifact | None:
-    try:
-        return RouterArtifact.load()
-    except ArtifactError:
-        # Everything then goes to the expensive model, and each route says so.
-        return None
+def open_versions(settings: Settings) -> RouterVersions:
+    """Return the routers in the folder of data."""
+    return RouterVersions(settings.data_dir / ROUTERS)
+
+
+def open_router(settings: Settings, embedder: str) -> LiveRouter:
+    """Return the router that was promoted, else the shipped one.
+
+    Args:
+        settings: what is set.
+        embedder: name of the embedder in use.
+    """
+    return LiveRouter(open_versions(settings), embedder=embedder, shadow=settings.route_shadow)

@@ -11,6 +11,8 @@ from pydantic_core import PydanticCustomError
 from groat.cache.audit import AUDIT_SHARE
 from groat.errors import SettingsError
 from groat.redis_link import is_address
+from groat.routing.audit import AUDIT_SHARE as ROUTE_AUDIT_SHARE
+from groat.routing.records import KEEP_DAYS
 
 IN_MEMORY = "memory:"
 """The address of a cache in this process."""
@@ -156,6 +158,25 @@ class Settings(BaseModel):
             "costs a model call. 0: none.",
         ),
     ] = AUDIT_SHARE
+    route_audit_share: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=1,
+            description="Share of questions that both models answer, when nobody waits, for the router to learn from; each "
+            "costs the other model's answer. 0: none.",
+        ),
+    ] = ROUTE_AUDIT_SHARE
+    route_keep_days: Annotated[float, Field(gt=0, le=3650, description="For how many days the router's records are kept.")] = (
+        KEEP_DAYS
+    )
+    route_keep_text: Annotated[
+        bool, Field(description="Keep the questions' texts in the router's records, beside hashes and vectors.")
+    ] = False
+    route_shadow: Annotated[
+        str,
+        Field(description="Version of a router whose decisions are recorded beside and never followed; empty: none."),
+    ] = ""
     share_wait_s: Annotated[
         float,
         Field(ge=0, le=600, description="Longest wait for an equal question that is being answered, in seconds; 0: never."),

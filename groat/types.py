@@ -35,7 +35,7 @@ QuestionKind = Literal["small_talk", "translation", "knowledge"]
 """What a question asks for: the first two need no documents."""
 
 Purpose = Literal["answer", "second_opinion", "judge", "audit"]
-"""What a call of a chat model was for: the answer itself, evidence about one, or a look at an answer of the cache."""
+"""What a call of a chat model was for: the answer itself, evidence about one, or a look at what cache or router decided."""
 
 
 class DocumentVersion(TypedDict):

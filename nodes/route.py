@@ -50,6 +50,7 @@ class RouteQuestion:
         asked = state["asked"]
         looked_at = question_kind(asked["text"]) == "knowledge"
         vector = await self.embedder.query(asked["search_text"]) if looked_at else None
+        await self.router.refresh()
         route = self.router.route(
             asked,
             vector,

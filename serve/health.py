@@ -17,6 +17,8 @@ from groat.answering.limits_redis import RedisLimiter
 from groat.costs import LOCAL, Purse
 from groat.errors import GroatError
 from groat.redis_link import place
+from groat.routing.live import LiveRouter
+from groat.routing.versions import SHIPPED
 from groat.types import Asked, Tier
 from serve.application import Application
 from serve.health_cache import cache_redis, cache_work
@@ -133,10 +135,15 @@ async def _embeddings(app: Application) -> Part:
 
 
 async def _router(app: Application) -> Part:
-    if app.services.router.version == "none":
+    router = app.services.router
+    warnings = router.warnings if isinstance(router, LiveRouter) else []
+    if router.version == "none":
         says = "no trained router fits these embeddings; everything but small talk goes to the expensive model"
-        return {"part": "router", "state": "note", "says": says}
-    return {"part": "router", "state": "ok", "says": f"artifact {app.services.router.version}"}
+        return {"part": "router", "state": "note", "says": "; ".join([says, *warnings])}
+    promoted = isinstance(router, LiveRouter) and router.name != SHIPPED
+    says = f"artifact {router.version}, {'promoted' if promoted else 'shipped'}"
+    says += f"; the shadow is {router.shadow}" if router.shadow else ""
+    return {"part": "router", "state": "note" if warnings else "ok", "says": "; ".join([says, *warnings])}
 
 
 async def _judge(app: Application) -> Part:

@@ -99,7 +99,7 @@ class DayReport:
 
     @property
     def audits(self) -> Spending:
-        """What audits of the cache cost, over all models."""
+        """What audits of the cache and of the router cost, over all models."""
         lines = [spent for line, spent in self.by_line.items() if line.purpose == "audit"]
         return Spending(
             calls=sum(one.calls for one in lines),

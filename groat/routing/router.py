@@ -43,13 +43,26 @@ class Router:
 
     def __init__(self, artifact: RouterArtifact | None, *, embedder: str, shadow: RouterArtifact | None = None) -> None:
         """Check that the artifacts fit the vectors."""
-        self._artifact = artifact if artifact is not None and artifact.embedder == embedder else None
+        self._vectors = embedder
+        self._artifact: RouterArtifact | None = None
         self._shadow = shadow if shadow is not None and shadow.embedder == embedder else None
+        self._use(artifact)
+
+    def _use(self, artifact: RouterArtifact | None) -> None:
+        self._artifact = artifact if artifact is not None and artifact.embedder == self._vectors else None
 
     @property
     def version(self) -> str:
         """Version of the artifact in use, "none" without one."""
         return self._artifact.version if self._artifact else "none"
+
+    @property
+    def shadow(self) -> str:
+        """Version of the artifact whose decision is recorded beside, "" without one."""
+        return self._shadow.version if self._shadow else ""
+
+    async def refresh(self) -> None:
+        """Take over another artifact where one was promoted; a router of its own has none to take over."""
 
     def route(
         self,
@@ -72,20 +85,22 @@ class Router:
             domain: the application's collection or subject, if it has any.
         """
         kind = question_kind(asked["text"])
+        # Read once: another may be promoted while this question is decided on.
+        artifact = self._artifact
         route: Route = {
             "tier": "expensive",
             "kind": kind,
             "p_cheap_ok": None,
             "threshold": None,
             "reasons": [],
-            "artifact": self.version,
+            "artifact": artifact.version if artifact else "none",
         }
         if tier != "auto":
             return {**route, "tier": tier, "reasons": ["the caller chose the tier"]}
         if kind != "knowledge":
             return {**route, "tier": "cheap", "reasons": [f"{kind} needs no documents and no strong model"]}
-        if self._artifact is None or vector is None:
-            missing = "no trained router fits the embeddings in use" if self._artifact is None else "the question has no vector"
+        if artifact is None or vector is None:
+            missing = "no trained router fits the embeddings in use" if artifact is None else "the question has no vector"
             return {**route, "reasons": [missing]}
         population: Population = "grounded" if evidence.similarities else "open"
         look = surface(
@@ -95,7 +110,7 @@ class Router:
             documents=evidence.documents,
         )
         seen = Sight.of(asked["text"], look, vector.astype("float64"), domain)
-        decided = _decided(self._artifact, seen, population, asked, max_quality_loss)
+        decided = _decided(artifact, seen, population, asked, max_quality_loss)
         if self._shadow is not None:
             other = _decided(self._shadow, seen, population, asked, max_quality_loss)
             shadow: Shadow = {"artifact": self._shadow.version, "tier": other["tier"], "p_cheap_ok": other["p_cheap_ok"]}

@@ -1,18 +1,28 @@
 """Read labelled rows: questions with the quality of a cheap and an expensive model's answer."""
 
+import difflib
 import gzip
 import hashlib
 import json
 import math
 import unicodedata
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from groat.errors import BadInput
 from groat.text import detect_language
 from groat.types import Language
+
+_SIDES = ("model", "ok", "in_tokens", "out_tokens")
+_FIELDS = frozenset(
+    ["id", "prompt", "lang", "domain", "similarities", "documents", "history_turns", "drawn_with", "models"]
+    + [f"{side}_{part}" for side in ("weak", "strong") for part in _SIDES]
+    # What recorded answers are kept in, for the cascade.
+    + ["n_blanks", "weak_samples", "weak_samples_ok", "weak_agree", "strong_answer"]
+)
+"""What a row may hold."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,43 +75,80 @@ def question_hash(prompt: str) -> str:
     return hashlib.sha256(" ".join(unicodedata.normalize("NFKC", prompt).split()).encode()).hexdigest()[:16]
 
 
-def read_labelled(path: Path, on_bad: Callable[[str], None] | None = None) -> list[Labelled]:
+def read_labelled(
+    path: Path,
+    on_bad: Callable[[str], None] | None = None,
+    *,
+    strict: bool = False,
+    ignore: Collection[str] = (),
+    known: "Known | None" = None,
+) -> list[Labelled]:
     """Read a file of rows, ``.jsonl`` or ``.jsonl.gz``; ``docs/data-formats.md`` says what a row holds.
 
     Args:
         path: the file.
         on_bad: is told of each broken row, which is then left out; None stops at the first.
+        strict: a field that no row has is an error, since it is most likely a slip; otherwise it is skipped.
+        ignore: fields that are skipped even so.
+        known: outcomes of the files read before, which this one's must not contradict; a row that stands there is left out.
 
     Raises:
         BadInput: the file cannot be read or holds no row, or, without ``on_bad``, a row is broken or contradicts another.
     """
-    rows: list[Labelled] = []
-    first: dict[tuple[str, str, str], tuple[int, tuple[float, float]]] = {}
+    found = ((f"line {number}", line) for number, line in enumerate(_lines(path), 1) if line.strip())
     source = path.name.split(".")[0]
-    for number, line in enumerate(_lines(path), 1):
-        if not line.strip():
-            continue
-        try:
-            row = _row(line, source)
-            key, outcome = (row.question, row.cheap.model, row.expensive.model), (row.cheap.ok, row.expensive.ok)
-            before, known = first.setdefault(key, (number, outcome))
-            if known != outcome:
-                raise ValueError(f"the same question with the same models has another outcome in line {before}")
-            if before == number:
-                rows.append(row)
-        except (ValueError, TypeError, RecursionError) as error:
-            message = f"{path}, line {number}: {_what(error)}"
-            if on_bad is None:
-                raise BadInput(f"{message}; mend the row, or leave such rows out with --skip-bad") from error
-            on_bad(message)
+    rows = collected(found, str(path), source, on_bad=on_bad, strict=strict, ignore=ignore, known=known)
     if not rows:
         raise BadInput(f"{path} holds no row that can be used; docs/data-formats.md says what a row holds")
     return rows
 
 
-def read_all(paths: Sequence[Path], on_bad: Callable[[str], None] | None = None) -> list[Labelled]:
-    """Read several files, each once."""
-    return [row for path in dict.fromkeys(paths) for row in read_labelled(path, on_bad)]
+Known = dict[tuple[str, str, str], tuple[str, str, tuple[float, float]]]
+"""Where a question stands with both models' names, and the outcome there: file, place in it, both qualities."""
+
+
+def collected(
+    found: Iterable[tuple[str, object]],
+    where: str,
+    source: str,
+    *,
+    on_bad: Callable[[str], None] | None = None,
+    strict: bool = False,
+    ignore: Collection[str] = (),
+    known: Known | None = None,
+) -> list[Labelled]:
+    """Return the rows of anything that holds some.
+
+    Args:
+        found: the place of each row, and its JSON or what that was read to.
+        where: what holds them, for messages.
+        source: its name, for the figures by source.
+        on_bad: as in ``read_labelled``, like the rest.
+        strict: a field that no row has is an error.
+        ignore: fields that are skipped even so.
+        known: outcomes that were read before.
+
+    Raises:
+        BadInput: without ``on_bad``, a row is broken or contradicts another.
+    """
+    rows: list[Labelled] = []
+    first: Known = {} if known is None else known
+    for place, raw in found:
+        try:
+            row = _row(raw, source, _FIELDS.union(ignore) if strict else None)
+            key, outcome = (row.question, row.cheap.model, row.expensive.model), (row.cheap.ok, row.expensive.ok)
+            other, there, before = first.setdefault(key, (where, place, outcome))
+            if before != outcome:
+                seen = there if other == where else f"{other}, {there}"
+                raise ValueError(f"the same question with the same models has another outcome in {seen}")
+            if (other, there) == (where, place):
+                rows.append(row)
+        except (ValueError, TypeError, RecursionError) as error:
+            message = f"{where}, {place}: {_what(error)}"
+            if on_bad is None:
+                raise BadInput(f"{message}; mend the row, or leave such rows out with --skip-bad") from error
+            on_bad(message)
+    return rows
 
 
 def _lines(path: Path) -> Iterator[str]:
@@ -120,10 +167,12 @@ def _what(error: Exception) -> str:
     return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
 
 
-def _row(line: str, source: str) -> Labelled:
-    raw = json.loads(line.rstrip())
+def _row(found: object, source: str, fields: Collection[str] | None) -> Labelled:
+    raw = json.loads(found.rstrip()) if isinstance(found, str) else found
     if not isinstance(raw, dict):
         raise ValueError("a row must be a JSON object")
+    if fields is not None:
+        _check_names(raw, fields)
     prompt = _text(raw, "prompt")
     language = raw.get("lang", detect_language(prompt))
     if language not in ("en", "zh"):
@@ -150,6 +199,14 @@ def _row(line: str, source: str) -> Labelled:
         weight=1 / _number(raw.get("drawn_with", 1.0), "drawn_with", 1e-4, 1),
         models=_models(raw.get("models")),
     )
+
+
+def _check_names(raw: Mapping[str, object], fields: Collection[str]) -> None:
+    for name in raw:
+        if name not in fields:
+            near = difflib.get_close_matches(str(name), fields, n=1)
+            meant = f" (did you mean {near[0]!r}?)" if near else ""
+            raise ValueError(f"the field {str(name)!r:.40} is not known{meant}; --ignore NAME skips it")
 
 
 def _side(raw: Mapping[str, object], name: str) -> Side:

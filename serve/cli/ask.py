@@ -16,7 +16,7 @@ from serve.application import load_application
 from serve.cli.output import JsonOption, TenantOption, console, dollars, saved, write_json
 
 AUDIT_WAIT_S = 5.0
-"""Longest wait at the end for an audit of the cache, which two hits by likeness in a hundred get."""
+"""Longest wait at the end for audits, which two hits by likeness in a hundred get and one question in a hundred."""
 
 
 def ask_command(
@@ -86,8 +86,9 @@ async def _ask(question: str, context: Context, thread: str | None) -> Answered:
         async with conversations(app.services, app.settings.data_dir) as graph:
             return await ask(graph, question, context, thread=thread)
     finally:
-        if app.services.audits is not None:
-            await app.services.audits.close(within_s=AUDIT_WAIT_S)
+        for audits in (app.services.audits, app.services.route_audits):
+            if audits is not None:
+                await audits.close(within_s=AUDIT_WAIT_S)
 
 
 def _print(out: Console, answered: Answered) -> None:

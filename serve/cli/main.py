@@ -15,6 +15,9 @@ from serve.cli.documents import forget_command, ingest_command
 from serve.cli.judge import judge_app
 from serve.cli.judge_fit import fit_command
 from serve.cli.ledger import ledger_command
+from serve.cli.route import route_app
+from serve.cli.route_compare import compare_command, models_command
+from serve.cli.route_fit import fit_command as route_fit_command
 
 app = typer.Typer(
     name="groat",
@@ -35,6 +38,10 @@ judge_app.command("fit", cls=SeveralValues)(fit_command)
 app.add_typer(judge_app, name="judge")
 cache_app.command("calibrate", cls=SeveralValues)(calibrate_command)
 app.add_typer(cache_app, name="cache")
+route_app.command("fit", cls=SeveralValues)(route_fit_command)
+route_app.command("compare", cls=SeveralValues)(compare_command)
+route_app.command("models", cls=SeveralValues)(models_command)
+app.add_typer(route_app, name="route")
 
 
 def main() -> None:
