@@ -1,6 +1,5 @@
 """``groat bench route``: how good the router's order of questions is, and whether its promise holds."""
 
-import asyncio
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +11,7 @@ from groat.costs.prices import PriceTable
 from groat.embedding.bundled import BundledEmbedder
 from groat.errors import BadInput
 from serve.cli.output import JsonOption, console, write_json
+from serve.cli.running import finished
 
 if TYPE_CHECKING:
     from evals.bench_route import Part, Report
@@ -63,7 +63,7 @@ def route_command(
         split_domain=split_domain,
         stripped=stripped,
     )
-    judgements, fitted = asyncio.run(run(request, BundledEmbedder(), vectors, _told if skip_bad else None))
+    judgements, fitted = finished(run(request, BundledEmbedder(), vectors, _told if skip_bad else None))
     if promise and fitted is not None:
         kept, moved = held(judgements, fitted, promise, resplits=resplits, labels=labels)
         write_json([*kept, *moved], json_file) if json_file is not None else _print_promises(kept, moved)
