@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 LOSSES = (0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2)
 """Promised losses of quality, as shares of the expensive model's, for which a point is looked for."""
-RISK = 0.05
+RISK = 0.1
 """Largest probability, over the draw of the rows, that a point breaks its promise."""
 LEAST_ROWS = 100
 """Fewer rows prove nothing that is worth having."""
