@@ -14,7 +14,7 @@ from graph.services import open_services
 from graph.settings import Settings
 
 READMES = tuple(Path(__file__).parent.parent / name for name in ("README.md", "README.zh-CN.md"))
-_PLACE = regex.compile(r"(?<=<!-- picture -->\n).*?(?=\n<!-- /picture -->)", regex.DOTALL)
+_PLACE = regex.compile(r"(?<=<!-- picture -->\n).*?(?=<!-- /picture -->)", regex.DOTALL)
 
 
 def picture() -> str:
@@ -27,7 +27,7 @@ def picture() -> str:
 def with_picture(readme: str) -> str:
     """Return the text of a README with the picture of today between its marks."""
     drawn = picture()
-    return _PLACE.sub(lambda _: drawn, readme)
+    return _PLACE.sub(lambda _: f"{drawn}\n", readme)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from evals.picture import READMES, with_picture
 def test_the_picture_is_the_one_of_the_graph(readme: Path) -> None:
     text = readme.read_text(encoding="utf-8")
     assert with_picture(text) == text
+    assert "check_cache -.-> retrieve;" in text
 
 
 def test_both_languages_have_the_same_structure_and_figures() -> None:
