@@ -38,8 +38,8 @@ QUESTIONS = (
 """Asked twice, reworded, near misses, hard ones, one that no document answers, and a word of thanks."""
 
 LOSS = 0.05
-"""Promised loss of quality. What the help centre's labelled questions prove; for 1 %, the default, they are too few, so that every
-question over documents would go to the expensive model."""
+"""Promised loss of quality: what the help centre's labelled questions prove. For 1 %, the default, they are too few, so that
+every question over documents would go to the expensive model."""
 
 
 def demo_command(json_file: JsonOption = None) -> None:
