@@ -147,6 +147,6 @@ def p95_ms(rows: Rows, judged: Judged) -> float:
         begun = time.thread_time()
         seen = Sight.of(row.prompt, surface_of(row), vector, str(rows.domains[place]))
         judged.heads.scores(seen)
-        judged.familiar.knows(vector)
+        judged.like.knows(seen.surface[None, :], vector[None, :])
         took.append(time.thread_time() - begun)
     return float(np.quantile(took, 0.95)) * 1_000

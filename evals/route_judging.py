@@ -15,9 +15,9 @@ from groat.embedding import Embedder, Matrix
 from groat.errors import BadInput
 from groat.routing.artifact import RouterArtifact
 from groat.routing.estimator import Curve
-from groat.routing.familiar import Familiar
+from groat.routing.familiar import Known
 from groat.routing.fit import FOLDS, check_enough, rising
-from groat.routing.fit_familiar import familiar
+from groat.routing.fit_familiar import known
 from groat.routing.fit_heads import heads as fitted_heads
 from groat.routing.fit_heads import scores
 from groat.routing.fit_linear import Rows
@@ -54,7 +54,7 @@ class Judged:
     by: str
     heads: Heads
     """One of the heads that judged, to be timed."""
-    familiar: Familiar
+    like: Known
 
 
 async def embedded(rows: Sequence[Labelled], embedder: Embedder) -> Matrix:
@@ -69,11 +69,11 @@ def by_artifact(data: Rows, artifact: RouterArtifact) -> Judged:
         gain=heads[:, 1] - heads[:, 0],
         p_cheap=_through(artifact.cheap, heads[:, 0]),
         p_expensive=_through(artifact.expensive, heads[:, 1]),
-        known=artifact.familiar.distance(data.vectors) <= artifact.familiar.limit,
+        known=artifact.known.knows(data.surface, data.vectors),
         apart=np.zeros(0),
         by=f"artifact {artifact.version}",
         heads=artifact.heads,
-        familiar=artifact.familiar,
+        like=artifact.known,
     )
 
 
@@ -110,16 +110,16 @@ def by_fitting(data: Rows, fit_on: Rows, *, split_domain: bool = False) -> Judge
         for head in range(2):
             curve = rising(apart[others, head], fit_on.quality[others, head], fit_on.weights[others])
             chances[at == fold, head] = _through(curve, values[at == fold, head])
-    similar = familiar(fit_on.vectors, folds)
+    similar = known(fit_on.surface, fit_on.vectors, folds)
     return Judged(
         gain=values[:, 1] - values[:, 0],
         p_cheap=chances[:, 0],
         p_expensive=chances[:, 1],
-        known=similar.distance(data.vectors) <= similar.limit,
+        known=similar.knows(data.surface, data.vectors),
         apart=apart[:, 1] - apart[:, 0],
         by="cross-fitted" if (at >= 0).any() else "fitted",
         heads=heads,
-        familiar=similar,
+        like=similar,
     )
 
 

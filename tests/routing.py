@@ -6,7 +6,7 @@ import numpy as np
 
 from groat.routing.artifact import Population, Proof, RouterArtifact
 from groat.routing.estimator import Curve, Linear
-from groat.routing.familiar import Familiar
+from groat.routing.familiar import Familiar, Known
 from groat.routing.features import NAMES
 from groat.routing.grams import BUCKETS
 from groat.routing.heads import LINEAR, Heads
@@ -69,14 +69,23 @@ def artifact_of(
         cheap=level,
         expensive=level,
         as_good=Curve(at=np.array([-1.0, 1.0]), value=np.array([1.0, 0.0])),
-        familiar=Familiar(
-            centre=np.zeros(dimensions),
-            directions=np.eye(dimensions)[:, :1],
-            groups=np.zeros((1, 1)),
-            beside=1.0,
-            limit=limit,
+        known=Known(
+            meaning=_familiar(dimensions, limit),
+            form=_familiar(len(NAMES), 1e6),
+            mean=np.zeros(len(NAMES)),
+            scale=np.ones(len(NAMES)),
         ),
         proofs={(p, lang): Proof(rows=500, points=tuple(points)) for p in POPULATIONS for lang in LANGUAGES},
         seen=np.zeros(0, dtype=np.uint64),
         card={"date": "2026-11-24", "rows": 500},
+    )
+
+
+def _familiar(dimensions: int, limit: float) -> Familiar:
+    return Familiar(
+        centre=np.zeros(dimensions),
+        directions=np.eye(dimensions)[:, :1],
+        groups=np.zeros((1, 1)),
+        beside=1.0,
+        limit=limit,
     )

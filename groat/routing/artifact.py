@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from groat.errors import ArtifactError
 from groat.routing.estimator import Curve, Linear, Sight
-from groat.routing.familiar import Familiar
+from groat.routing.familiar import Familiar, Known
 from groat.routing.features import NAMES, VERSION
 from groat.routing.grams import BUCKETS
 from groat.routing.heads import Heads
@@ -21,7 +21,7 @@ from groat.routing.topics import Topics
 from groat.routing.trees import Trees
 from groat.types import Language
 
-FORMAT = f"router/4 {VERSION} {BUCKETS}"
+FORMAT = f"router/5 {VERSION} {BUCKETS}"
 """Names the features and the layout; a file of another is refused."""
 
 Population = Literal["open", "grounded"]
@@ -64,7 +64,7 @@ class RouterArtifact:
     expensive: Curve
     as_good: Curve
     """From the expected gain, falling strictly."""
-    familiar: Familiar
+    known: Known
     proofs: Mapping[tuple[Population, Language], Proof]
     seen: NDArray[np.uint64]
     """Hashes of the questions that it was fitted on, sorted."""
@@ -120,7 +120,12 @@ class RouterArtifact:
             cheap=Curve(**_part(numbers, "cheap")),
             expensive=Curve(**_part(numbers, "expensive")),
             as_good=Curve(**_part(numbers, "as_good")),
-            familiar=Familiar(**_part(numbers, "familiar"), beside=float(head["beside"]), limit=float(head["limit"])),
+            known=Known(
+                meaning=Familiar(**_part(numbers, "meaning"), **head["meaning"]),
+                form=Familiar(**_part(numbers, "form"), **head["form"]),
+                mean=numbers["known_mean"],
+                scale=numbers["known_scale"],
+            ),
             proofs=proofs,
             seen=seen,
             card=head["card"],
@@ -137,8 +142,8 @@ class RouterArtifact:
             "embedder": self.embedder,
             "domains": self.heads.linear.domains,
             "topics": self.heads.topics.names,
-            "beside": self.familiar.beside,
-            "limit": self.familiar.limit,
+            "meaning": {"beside": self.known.meaning.beside, "limit": self.known.meaning.limit},
+            "form": {"beside": self.known.form.beside, "limit": self.known.form.limit},
             "proofs": proofs,
             "card": self.card,
         }
@@ -149,7 +154,8 @@ class RouterArtifact:
             "cheap": self.cheap,
             "expensive": self.expensive,
             "as_good": self.as_good,
-            "familiar": self.familiar,
+            "meaning": self.known.meaning,
+            "form": self.known.form,
         }
         arrays = {
             f"{name}.{field.name}": value
@@ -157,11 +163,15 @@ class RouterArtifact:
             for field in fields(part)
             if isinstance(value := getattr(part, field.name), np.ndarray)
         }
-        small = {name: _small(value) for name, value in arrays.items()} | {"mean": self.heads.mean}
+        small = {name: _small(value, exact=name.startswith("form.")) for name, value in arrays.items()} | {
+            "mean": self.heads.mean,
+            "known_mean": self.known.mean,
+            "known_scale": self.known.scale,
+        }
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".part")
         with partial.open("wb") as opened:
-            np.savez_compressed(opened, head=np.array(json.dumps(head)), seen=self.seen, **small)  # type: ignore[arg-type]
+            np.savez_compressed(opened, head=np.array(json.dumps(head)), seen=self.seen, **small)
         partial.replace(path)
 
     def estimate(self, seen: Sight) -> Estimate:
@@ -173,7 +183,7 @@ class RouterArtifact:
             p_expensive=self.expensive(expensive),
             gain=gain,
             p_as_good=self.as_good(gain),
-            known=self.familiar.knows(seen.vector),
+            known=bool(self.known.knows(seen.surface[None, :], seen.vector[None, :])[0]),
         )
 
     def most_gain(self, max_quality_loss: float, *, population: Population, language: Language) -> float | None:
@@ -191,12 +201,14 @@ def _part(numbers: Mapping[str, NDArray[np.float64]], name: str) -> dict[str, An
     return {key.partition(".")[2]: value for key, value in numbers.items() if key.partition(".")[0] == name}
 
 
-def _small(values: NDArray[Any]) -> NDArray[Any]:
+def _small(values: NDArray[Any], *, exact: bool) -> NDArray[Any]:
     """Return the numbers in the fewest bytes that keep them."""
     if values.dtype.kind == "i":
         return values.astype(np.min_scalar_type(-1 - int(np.abs(values).max(initial=0))))
     # Half precision keeps three digits, which is more than coefficients from data deserve; curves need more.
-    return np.clip(values, -60_000, 60_000).astype(np.float16) if values.size > 1_000 else values.astype(np.float32)
+    return (
+        np.clip(values, -60_000, 60_000).astype(np.float16) if values.size > 1_000 and not exact else values.astype(np.float32)
+    )
 
 
 def _whole(trees: Trees) -> Trees:

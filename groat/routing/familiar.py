@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from groat.routing.estimator import CLIP
+
 Numbers = NDArray[np.float64]
 
 
@@ -35,6 +37,30 @@ class Familiar:
         rest = ((moved - kept) ** 2).sum(1) / self.beside
         return np.asarray(np.sqrt(np.maximum(squares.min(1), 0) / self.directions.shape[1] + rest), dtype=np.float64)
 
-    def knows(self, vector: Numbers) -> bool:
-        """Tell whether a question is like those learned from."""
-        return bool(self.distance(vector[None, :])[0] <= self.limit)
+    def knows(self, vectors: Numbers) -> NDArray[np.bool_]:
+        """Tell for each row whether it is like those learned from."""
+        return np.asarray(self.distance(vectors) <= self.limit)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """What the known questions are like, by meaning and by form: one that is unlike them in either is unlike all that is known.
+
+    Questions of other kinds often lie near in meaning, school sums beside multiple choice about arithmetic, and far in form.
+    """
+
+    meaning: Familiar
+    """Of the vectors."""
+    form: Familiar
+    """Of the surface features in standard units."""
+    mean: Numbers
+    """Of the surface features."""
+    scale: Numbers
+
+    def knows(self, surface: Numbers, vectors: Numbers) -> NDArray[np.bool_]:
+        """Tell for each row whether it is like those learned from; shapes (rows, features) and (rows, dimensions)."""
+        return self.meaning.knows(vectors) & self.form.knows(self.standard(surface))
+
+    def standard(self, surface: Numbers) -> Numbers:
+        """Return surface features in standard units; a feature that never varied says nothing."""
+        return np.clip((surface - self.mean) / self.scale, -CLIP, CLIP)

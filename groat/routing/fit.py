@@ -15,7 +15,7 @@ from sklearn.model_selection import GroupKFold
 from groat.errors import BadInput
 from groat.routing.artifact import Population, Proof, RouterArtifact
 from groat.routing.estimator import Curve, Numbers
-from groat.routing.fit_familiar import familiar
+from groat.routing.fit_familiar import known
 from groat.routing.fit_heads import heads, scores
 from groat.routing.fit_linear import PENALTY, Rows
 from groat.routing.heads import Heads
@@ -60,18 +60,18 @@ def fit(
         BadInput: too few rows, or outcomes of one kind only.
     """
     check_enough(rows)
-    known = None if prior is None else prior.heads
+    before = None if prior is None else prior.heads
     folds = fold_numbers(rows, seed)
-    apart = left_out(rows, folds, prior=known, penalty=penalty)
+    apart = left_out(rows, folds, prior=before, penalty=penalty)
     digest = _digest(rows)
     return RouterArtifact(
         version=f"{date}/{digest[:8]}",
         embedder=embedder,
-        heads=heads(rows, prior=known, penalty=penalty),
+        heads=heads(rows, prior=before, penalty=penalty),
         cheap=rising(apart[:, 0], rows.quality[:, 0], rows.weights),
         expensive=rising(apart[:, 1], rows.quality[:, 1], rows.weights),
         as_good=_falling(apart[:, 1] - apart[:, 0], as_good(rows), rows.weights),
-        familiar=familiar(rows.vectors, folds),
+        known=known(rows.surface, rows.vectors, folds),
         proofs=proofs(rows, apart[:, 1] - apart[:, 0]),
         seen=np.unique(np.array([int(question, 16) for question in rows.questions], dtype=np.uint64)),
         card={

@@ -10,6 +10,7 @@ from sklearn.ensemble import ExtraTreesRegressor
 
 from groat.errors import ArtifactError
 from groat.routing import RouterArtifact
+from groat.routing.fit_familiar import known
 from groat.routing.fit_topics import topics
 from groat.routing.fit_trees import COUNT, trees
 from tests.routing import artifact_of
@@ -73,3 +74,17 @@ def test_trees_that_do_not_hang_together_are_refused(part: str, value: int, tmp_
     replace(made, heads=replace(made.heads, trees=replace(grown, **{part: broken}))).save(path)
     with pytest.raises(ArtifactError, match="cannot be read"):
         RouterArtifact.load(path)
+
+
+def test_what_is_near_in_meaning_and_of_another_form_is_unlike_all_that_is_known() -> None:
+    folds = np.arange(300) % 5
+    like = known(SURFACE, VECTORS, folds)
+    assert like.knows(SURFACE, VECTORS).mean() > 0.95
+    assert not like.knows(SURFACE + 8, VECTORS).any()
+    assert not like.knows(SURFACE, VECTORS + 8).any()
+
+
+def test_questions_of_one_form_are_known_and_others_are_not_refused_for_what_never_varied() -> None:
+    same = np.tile(SURFACE[:3], (100, 1))
+    like = known(same, VECTORS, np.arange(300) % 5)
+    assert like.knows(same, VECTORS).mean() > 0.95
