@@ -83,6 +83,8 @@ def read_rows(path: Path, told: Callable[[str], None] | None = None) -> Iterator
     opener = gzip.open if path.suffix == ".gz" else open
     with opener(path, "rt", encoding="utf-8") as lines:
         for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
             try:
                 raw = json.loads(line)
                 row = _row(raw, number)

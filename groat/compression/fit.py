@@ -111,7 +111,7 @@ def fit(rows: Sequence[Labelled], *, embedder: str, date: str) -> LearnedStop:
 
 def without_vectors(row: Labelled) -> Labelled:
     """Return the row as it is when nobody stored vectors."""
-    return replace(row, context=replace(row.context, vectors=None, similarities=None), population="foreign")
+    return replace(row, context=replace(row.context, vectors=None, similarities=None))
 
 
 def fit_looks(rows: Sequence[Labelled]) -> Looks:

@@ -140,9 +140,7 @@ def evidence_of(context: Context) -> Evidence:
 def kind(context: Context, population: Population) -> str:
     """Return the name under which a context's limits stand: what is known of it, where it comes from, and the languages."""
     languages = f"{context.language}-cross" if risk.is_cross(context) else context.language
-    known = evidence_of(context)
-    # Without vectors it makes no difference where the passages come from, and was not measured apart.
-    return f"{known}/{'foreign' if known == 'words' else population}/{languages}"
+    return f"{evidence_of(context)}/{population}/{languages}"
 
 
 def _looks(raw: Mapping[str, Any]) -> Looks:

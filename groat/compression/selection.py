@@ -30,6 +30,8 @@ def companion(passage: Passage, number: int) -> int | None:
 def select(context: Context, order: Sequence[int] | NDArray[np.intp], *, budget: int) -> list[set[int]]:
     """Return the numbers of the sentences to keep, one set a passage: the best that fit, and always the best one.
 
+    A sentence that is kept already, letter by letter, is not kept a second time.
+
     Args:
         context: the sentences.
         order: all of them, best first, by their place in the context.
@@ -38,16 +40,18 @@ def select(context: Context, order: Sequence[int] | NDArray[np.intp], *, budget:
     together = context.units
     first = np.searchsorted(context.owner, np.arange(len(context.passages)))
     kept: list[set[int]] = [set() for _ in context.passages]
+    said: set[str] = set()
     spent = 0
     for place in order:
         i, j = context.places[place]
         group = together[i][j] - kept[i]
-        if not group:
+        if not group or (len(group) == 1 and context.texts[place] in said):
             continue
         cost = int(sum(context.tokens[first[i] + n] for n in group)) + (0 if j - 1 in kept[i] else _GAP_TOKENS)
         if spent and spent + cost > budget:
             continue
         kept[i] |= group
+        said |= {context.texts[first[i] + n] for n in group}
         spent += cost
         before = companion(context.passages[i], min(group))
         if before is not None and before not in kept[i]:
@@ -55,6 +59,7 @@ def select(context: Context, order: Sequence[int] | NDArray[np.intp], *, budget:
             more = int(sum(context.tokens[first[i] + n] for n in extra))
             if spent + more <= budget:
                 kept[i] |= extra
+                said |= {context.texts[first[i] + n] for n in extra}
                 spent += more
     return kept
 

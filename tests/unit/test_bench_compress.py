@@ -109,8 +109,8 @@ def test_the_kept_sentences_are_shown_with_reasons(question: str, sentence: str,
 
 def test_what_cannot_be_read_or_asked_is_refused(tmp_path: Path, files: list[Path]) -> None:
     broken = tmp_path / "broken.jsonl"
-    broken.write_text(json.dumps(_row(1, "en")) + '\n{"source": "x"}\n', encoding="utf-8")
-    with pytest.raises(BadInput, match=r"line 2: not a compression row"):
+    broken.write_text(json.dumps(_row(1, "en")) + '\n\n{"source": "x"}\n', encoding="utf-8")
+    with pytest.raises(BadInput, match=r"line 3: not a compression row"):
         list(read_rows(broken))
     told: list[str] = []
     assert len(list(read_rows(broken, told.append))) == 1

@@ -91,8 +91,10 @@ def test_a_promise_keeps_an_ordered_part_and_the_same_each_time(passages: list[P
 def test_the_floor_holds_within_one_sentence(passages: list[Passage], question: str, floor: int) -> None:
     shortened = _shorten(question, passages, max_loss=0.5, floor=floor)
     longest = max((count_tokens(sentence) for one in passages for sentence in _sentences(one)), default=0)
+    distinct = {sentence for one in passages for sentence in _sentences(one)}
+    whole = min(shortened["tokens_before"], sum(count_tokens(sentence) for sentence in distinct))
     blocks = any((_sentences(one) and "|" in one["text"]) or "`" in one["text"] for one in passages)
-    assert blocks or shortened["tokens_after"] >= min(floor, shortened["tokens_before"]) - longest - 2 * len(passages) - 8
+    assert blocks or shortened["tokens_after"] >= min(floor, whole) - longest - 2 * len(passages) - 8
 
 
 @settings(max_examples=60, deadline=None)
@@ -236,3 +238,10 @@ def test_the_explanation_names_every_sentence_and_its_page_is_safe() -> None:
     html = page(told, passages)
     assert "<script>" not in html
     assert html.count("<mark") == sum(line["kept"] for line in told["lines"])
+
+
+def test_the_same_sentence_is_sent_once() -> None:
+    text = " ".join([SENTENCES[0], *[SENTENCES[2]] * 30, SENTENCES[4]])
+    passages = [passage(text), passage(text, document="d1")]
+    kept = [sentence for one in _shorten("reset", passages, max_tokens=100)["passages"] for sentence in _sentences(one)]
+    assert sorted(kept) == sorted({SENTENCES[0], SENTENCES[2], SENTENCES[4]})
