@@ -1,9 +1,10 @@
 """The learned stop rule: how much this question needs, held to a measured promise."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Literal
 
@@ -115,11 +116,13 @@ class LearnedStop:
         The expensive tier is held to the conformal bound. The cheap tier, whose tokens cost a fraction, is held to the
         upper end of the interval: there is less to gain from taking the risk.
         """
-        limits = self.limits.get(kind(order.context, population), ())
-        fitting = [one.risk for one in limits if bound(one, tier) <= max_loss]
-        if not fitting:
-            return None
-        return share_within(self.chances(order), max(fitting))
+        loosest = within(self.limits.get(kind(order.context, population), ()), tier, max_loss)
+        return None if loosest is None else share_within(self.chances(order), loosest.risk)
+
+
+def within(limits: Sequence[Limit], tier: Tier, max_loss: float) -> Limit | None:
+    """Return the loosest limit that keeps the promise together with all stricter ones; None when the strictest does not."""
+    return next(iter([*takewhile(lambda one: bound(one, tier) <= max_loss, limits)][-1:]), None)
 
 
 def share_within(chances: Mapping[float, float], limit: float) -> float:

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from groat.compression import Compressor, LearnedStop
 from groat.compression.explain import Explained, explain, lines_of, page
-from groat.compression.learned import bound
+from groat.compression.learned import within
 from groat.compression.selection import tokens_of
 from groat.embedding.bundled import BundledEmbedder
 from groat.errors import BadInput
@@ -76,7 +76,8 @@ def fit_command(
     shown = console()
     table = Table("context", "rows", *(f"at most {loss:.0%}" for loss in _LOSSES), box=None)
     for kind, limits in stop.limits.items():
-        kept = [min((one.kept for one in limits if bound(one, "expensive") <= loss), default=1.0) for loss in _LOSSES]
+        chosen = [within(limits, "expensive", loss) for loss in _LOSSES]
+        kept = [1.0 if limit is None else limit.kept for limit in chosen]
         table.add_row(kind, str(limits[0].rows), *(f"{share:.0%}" for share in kept))
     shown.print(table)
     shown.print(f"{len(found)} rows, version {stop.version}; kept shares of the tokens above; written to {out}", markup=False)

@@ -15,7 +15,7 @@ from groat.compression.evidence import NAMES, evidence
 from groat.compression.explain import explain, page
 from groat.compression.fit import Labelled, fit
 from groat.compression.hops import led_to
-from groat.compression.learned import Limit, bound, share_within
+from groat.compression.learned import Limit, bound, share_within, within
 from groat.compression.selection import GAP
 from groat.errors import ArtifactError, BadInput
 from groat.text import count_tokens
@@ -173,6 +173,15 @@ def test_the_cheap_tier_is_held_to_the_upper_end() -> None:
     assert bound(limit, "expensive") == pytest.approx((0.99 + 1) / 100)
     assert share_within({0.1: 0.3, 0.5: 0.05, 0.9: 0.01}, 0.06) == 0.5
     assert share_within({0.1: 0.3}, 0.06) == 1.0
+
+
+def test_a_loose_limit_does_not_count_when_a_stricter_one_broke_the_promise() -> None:
+    losses = (0.0, 0.01, 0.04, 0.02)
+    limits = [Limit(risk=n / 10, loss=loss, loss_upper=loss, kept=0.5, rows=999) for n, loss in enumerate(losses)]
+    found = within(limits, "expensive", 0.03)
+    assert found is not None
+    assert found.risk == 0.1
+    assert within(limits, "expensive", 0.0005) is None
 
 
 def test_the_shipped_rule_knows_both_languages_and_is_small(tmp_path: Path) -> None:
