@@ -17,7 +17,7 @@ from evals.helpcentre import Question, load_questions, open_helpcentre, retrieve
 from evals.validation_rows import read_all
 from groat.answering import NO_ANSWER, build_prompt
 from groat.answering.offline import OfflineChat
-from groat.compression import Calibration, Compressor, full
+from groat.compression import Compressor, LearnedStop, full
 from groat.embedding import Embedder
 from groat.errors import BadInput
 from groat.knowledge import KnowledgeBase
@@ -160,7 +160,7 @@ async def _grounded_row(question: Question, knowledge: KnowledgeBase, embedder: 
     found = await retrieve(knowledge, asked["search_text"])
     vector = await embedder.query(asked["search_text"])
     matrices = await knowledge.sentence_vectors(found)
-    compressor = Compressor(Calibration.load())
+    compressor = Compressor(LearnedStop.load())
     contexts: dict[str, Shortened] = {
         tier: compressor.shorten(asked, found, tier=tier, max_loss=0.02, question_vector=vector, sentence_vectors=matrices)
         for tier in ("cheap", "expensive")

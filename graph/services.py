@@ -23,8 +23,7 @@ from groat.cache.flight import Flights
 from groat.cache.flight_redis import RedisLeases
 from groat.cache.opening import OWN, open_rule
 from groat.cache.policy import CachePolicy
-from groat.compression import Calibration as CompressionCalibration
-from groat.compression import Compressor
+from groat.compression import Compressor, LearnedStop
 from groat.costs import LOCAL, Books, Budget, Budgets, Ledger, PriceTable, SqliteLedger
 from groat.embedding import Embedder, LangChainEmbedder, RecentQueries
 from groat.embedding.bundled import BundledEmbedder
@@ -115,7 +114,7 @@ def open_services(settings: Settings, *, embeddings: Embedder | None = None) -> 
         knowledge=KnowledgeBase(settings.data_dir / "knowledge.sqlite", embedder),
         embedder=embedder,
         router=open_router(settings, embedder.name),
-        compressor=Compressor(CompressionCalibration.load()),
+        compressor=Compressor(LearnedStop.load()),
         answerer=answerer,
         advisers=open_advisers(settings, answerer, books),
         acceptance=_acceptance(),

@@ -2,6 +2,7 @@
 
 from groat.compression.calibration import Calibration
 from groat.compression.compressor import Compressor, full
+from groat.compression.learned import LearnedStop
 from groat.compression.ranking import rank_sentences
 
-__all__ = ["Calibration", "Compressor", "full", "rank_sentences"]
+__all__ = ["Calibration", "Compressor", "LearnedStop", "full", "rank_sentences"]

@@ -1,22 +1,13 @@
-"""Which share of the tokens keeps a promise: a measured table, per language."""
+"""The simple stop rule: one share of the tokens for every question of a language, from a measured table."""
 
-import json
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
-from pathlib import Path
-from typing import Literal
 
-from groat.errors import ArtifactError
+import numpy as np
+
+from groat.compression.context import Context
+from groat.compression.ranking import rank_sentences
+from groat.compression.stopping import Order, Population
 from groat.types import Language, Tier
-
-FEATURES = "bm25+cosine+rank/1"
-"""Names the ranking; a table measured with another one is refused."""
-
-
-Population = Literal["indexed", "foreign"]
-"""Where passages come from: from groat's own index, ranked by its search, or from elsewhere, in whatever order. Measured
-apart, since a context whose best passages come first can lose much more before an answer is lost."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,31 +25,26 @@ class Point:
 
 @dataclass(frozen=True, kw_only=True)
 class Calibration:
-    """The measured table with where it comes from."""
+    """The measured table. ``groat.compression.learned`` does better; this needs no training, only a table of your own."""
 
     version: str
     points: dict[Population, dict[Language, tuple[Point, ...]]]
 
-    @classmethod
-    def load(cls, path: Path | None = None) -> "Calibration":
-        """Read the table that the package carries, or one of your own.
+    def order(self, context: Context) -> Order:
+        """Return the sentences by words and vectors, the retriever's order as evidence beside them."""
+        tops = [f"{passage['title']} {passage['heading']}" for passage in context.passages]
+        scores = rank_sentences(
+            context.question,
+            context.texts,
+            headings=[tops[i] for i in context.owner],
+            similarities=None if context.similarities is None else context.similarities.astype(np.float32),
+        )
+        # A sentence of the best passage before one of the last.
+        return Order.by(context, scores + 1 / (10 + 2 * context.owner))
 
-        Raises:
-            ArtifactError: the file is damaged, or was measured with another ranking.
-        """
-        try:
-            text = (path or resources.files("groat.compression").joinpath("calibration.json")).read_text(encoding="utf-8")
-            raw = json.loads(text)
-            if raw["features"] != FEATURES:
-                raise ArtifactError(
-                    f"the compression table was measured with {raw['features']!r} and this is {FEATURES!r}; fit it again"
-                )
-            return cls(
-                version=raw["version"],
-                points={"indexed": _points(raw["points"]["indexed"]), "foreign": _points(raw["points"]["foreign"])},
-            )
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ArtifactError("the compression table cannot be read; reinstall groat or fit it again") from error
+    def needed(self, order: Order, *, population: Population, tier: Tier, max_loss: float) -> float | None:
+        """Return ``share`` of the question's language: every question of a language is served the same."""
+        return self.share(order.context.language, population=population, tier=tier, max_loss=max_loss)
 
     def share(self, language: Language, *, population: Population, tier: Tier, max_loss: float) -> float | None:
         """Return the smallest measured share whose loss is within ``max_loss``; None when no share is.
@@ -72,14 +58,3 @@ class Calibration:
             if (point.loss_upper if tier == "cheap" else point.loss) <= max_loss
         ]
         return min(fitting, default=None)
-
-
-def _points(raw: Mapping[str, Sequence[Mapping[str, float]]]) -> dict[Language, tuple[Point, ...]]:
-    return {
-        "en": tuple(_point(point) for point in raw["en"]),
-        "zh": tuple(_point(point) for point in raw["zh"]),
-    }
-
-
-def _point(raw: Mapping[str, float]) -> Point:
-    return Point(share=raw["share"], loss=raw["loss"], loss_upper=raw["loss_upper"], rows=int(raw["rows"]))

@@ -1,36 +1,59 @@
 """Shorten the retrieved passages to an exact, ordered subset of their sentences."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from groat.compression.calibration import Calibration, Population
-from groat.compression.ranking import rank_sentences
+from groat.compression.context import Context
+from groat.compression.selection import select, subset, tokens_of
+from groat.compression.stopping import Order, Population, Stop
 from groat.embedding import Matrix, Vector
-from groat.text import count_tokens
+from groat.errors import BadInput
 from groat.types import Asked, Passage, Shortened, Tier
 
-GAP = "…"
-"""Stands where sentences were left out."""
+LEAST_SAVING = 16
+"""Tokens; a shorter context than the whole by less than this is not worth what it may lose."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What is to be kept, with what decided it."""
+
+    context: Context
+    order: Order
+    kept: list[set[int]]
+    """Numbers of the sentences, one set a passage."""
+    budget: int
+    """Tokens that could be kept."""
+    reason: str
 
 
 class Compressor:
-    """Keeps as large a share of the tokens as the promise needs, and never less than a floor.
+    """Keeps as many tokens as the promise needs for this question, and never less than a floor.
 
     Args:
-        calibration: share to keep for each promised loss, measured; see ``groat/compression/calibration.py``.
+        stop: puts the sentences in order and says how much must be kept.
         min_tokens: floor; a context of no more tokens than this is sent as it is.
+        min_share: floor as a share of the tokens, 0..1.
+
+    Raises:
+        BadInput: a floor is out of its range.
     """
 
-    def __init__(self, calibration: Calibration, *, min_tokens: int = 160) -> None:
+    def __init__(self, stop: Stop, *, min_tokens: int = 160, min_share: float = 0.0) -> None:
         """Keep the arguments."""
-        self._calibration = calibration
+        if min_tokens < 0 or not 0 <= min_share <= 1:
+            raise BadInput(f"min_tokens must be 0 or more and min_share 0 to 1, not {min_tokens} and {min_share}")
+        self._stop = stop
         self._min_tokens = min_tokens
+        self._min_share = min_share
 
     @property
     def version(self) -> str:
-        """Version of the calibration in force."""
-        return self._calibration.version
+        """Version of the stop rule in force."""
+        return self._stop.version
 
     def shorten(
         self,
@@ -38,7 +61,8 @@ class Compressor:
         passages: Sequence[Passage],
         *,
         tier: Tier,
-        max_loss: float,
+        max_loss: float | None,
+        max_tokens: int | None = None,
         question_vector: Vector | None = None,
         sentence_vectors: Sequence[Matrix | None] = (),
     ) -> Shortened:
@@ -48,104 +72,102 @@ class Compressor:
             asked: the question.
             passages: what retrieval found, best first.
             tier: whose budget applies: a token saved on the expensive tier is worth more, so it gets the smaller share.
-            max_loss: largest share of questions, 0..1, whose answer may be lost by shortening.
+            max_loss: largest share of questions, 0..1, whose answer may be lost by shortening; None to fill ``max_tokens``.
+            max_tokens: budget, at least 1; it wins over the floor and over ``max_loss``. A sentence is never cut, so one that
+                is longer than the budget is sent alone.
             question_vector: vector of ``asked["search_text"]``; None to rank by words alone.
             sentence_vectors: one matrix per passage, a row for each of its sentences; None for a passage without vectors.
+
+        Raises:
+            BadInput: neither a loss nor a budget is given, or one is out of its range.
         """
-        before = sum(count_tokens(passage["text"]) for passage in passages)
-        if not passages:
-            return {"passages": [], "tokens_before": 0, "tokens_after": 0, "level": "none", "reason": "no documents"}
-        if before <= self._min_tokens:
-            return full(passages, reason=f"{before} tokens are too few to shorten")
-        population: Population = "foreign" if any(passage["similarity"] is None for passage in passages) else "indexed"
-        share = self._calibration.share(asked["language"], population=population, tier=tier, max_loss=max_loss)
-        if share is None:
-            return full(passages, reason=f"no measured share keeps the loss within {max_loss:.1%}")
-        order = _order(asked, passages, question_vector, sentence_vectors)
-        kept = _select(passages, order, budget=max(int(share * before), self._min_tokens))
-        shorter = [_subset(passage, kept[i]) for i, passage in enumerate(passages) if kept[i]]
+        before = tokens_of(passages)
+        plan = self.plan(
+            asked, passages, tier=tier, max_loss=max_loss, max_tokens=max_tokens, before=before,
+            question_vector=question_vector, sentence_vectors=sentence_vectors,
+        )  # fmt: skip
+        if isinstance(plan, str):
+            if not passages:
+                return {"passages": [], "tokens_before": 0, "tokens_after": 0, "level": "none", "reason": plan}
+            return full(passages, reason=plan)
+        shorter = [subset(passage, plan.kept[i]) for i, passage in enumerate(passages) if plan.kept[i]]
         return {
             "passages": shorter,
             "tokens_before": before,
-            "tokens_after": sum(count_tokens(passage["text"]) for passage in shorter),
+            "tokens_after": tokens_of(shorter),
             "level": tier,
-            "reason": f"{share:.0%} kept for at most {max_loss:.1%} lost answers",
+            "reason": plan.reason,
         }
+
+    def plan(
+        self,
+        asked: Asked,
+        passages: Sequence[Passage],
+        *,
+        tier: Tier,
+        max_loss: float | None,
+        max_tokens: int | None = None,
+        before: int | None = None,
+        question_vector: Vector | None = None,
+        sentence_vectors: Sequence[Matrix | None] = (),
+    ) -> Plan | str:
+        """Return what ``shorten`` keeps, or the reason why it leaves everything as it is; the arguments are the same.
+
+        ``before`` is the number of tokens, where it is known.
+        """
+        _check(max_loss, max_tokens)
+        before = tokens_of(passages) if before is None else before
+        if not passages:
+            return "no documents"
+        if before <= self._min_tokens and (max_tokens is None or before <= max_tokens):
+            return f"{before} tokens are too few to shorten"
+        if max_tokens is not None and before <= max_tokens and max_loss is None:
+            return f"{before} tokens fit into the budget of {max_tokens}"
+        context = Context.take_apart(asked["search_text"], asked["language"], passages, question_vector, sentence_vectors)
+        if not context.texts:
+            return "no sentences"
+        order = self._stop.order(context)
+        share, promise = 1.0, ""
+        if max_loss is not None:
+            population: Population = "foreign" if any(one["similarity"] is None for one in passages) else "indexed"
+            found = self._stop.needed(order, population=population, tier=tier, max_loss=max_loss)
+            if found is None and max_tokens is None:
+                return f"no measured share keeps the loss within {max_loss:.1%}"
+            share = 1.0 if found is None else found
+            promise = f"for at most {max_loss:.1%} lost answers"
+        budget = max(int(share * before), self._min_tokens, int(self._min_share * before))
+        reason = f"{min(budget / before, 1):.0%} kept {promise}"
+        if max_tokens is not None and max_tokens < budget:
+            budget = max_tokens
+            reason = f"at most {max_tokens} tokens kept" + (f", fewer than are needed {promise}" if promise else "")
+        elif before - budget < LEAST_SAVING:
+            return f"only {max(before - budget, 0)} of {before} tokens could go {promise}".rstrip()
+        kept = fitting(context, order.best_first, budget)
+        return Plan(context=context, order=order, kept=kept, budget=budget, reason=reason)
+
+
+def fitting(context: Context, best_first: NDArray[np.intp], budget: int) -> list[set[int]]:
+    """Return the best sentences whose text, marks included, has at most ``budget`` tokens; one unit at least."""
+    room = budget
+    while True:
+        kept = select(context, best_first, budget=room)
+        shorter = [subset(passage, kept[i]) for i, passage in enumerate(context.passages) if kept[i]]
+        over = tokens_of(shorter) - budget
+        if over <= 0 or room <= 0:
+            return kept
+        room -= max(over, 1)
 
 
 def full(passages: Sequence[Passage], *, reason: str) -> Shortened:
     """Return everything, unchanged."""
-    tokens = sum(count_tokens(passage["text"]) for passage in passages)
+    tokens = tokens_of(passages)
     return {"passages": list(passages), "tokens_before": tokens, "tokens_after": tokens, "level": "full", "reason": reason}
 
 
-def _order(
-    asked: Asked, passages: Sequence[Passage], question_vector: Vector | None, sentence_vectors: Sequence[Matrix | None]
-) -> list[tuple[int, int]]:
-    places = [(i, j) for i, passage in enumerate(passages) for j in range(len(passage["sentences"]))]
-    sentences = [_sentence(passages[i], j) for i, j in places]
-    headings = [f"{passages[i]['title']} {passages[i]['heading']}" for i, _ in places]
-    similarities = None
-    matrices = [matrix for matrix in sentence_vectors if matrix is not None]
-    if question_vector is not None and len(matrices) == len(passages):
-        stacked = np.vstack(matrices) @ question_vector
-        similarities = stacked if len(stacked) == len(places) else None
-    scores = rank_sentences(asked["search_text"], sentences, headings=headings, similarities=similarities)
-    # The retriever's order is evidence as well: a sentence of the best passage before one of the last.
-    scores = scores + np.array([1 / (10 + 2 * i) for i, _ in places])
-    return [places[n] for n in np.argsort(-scores, kind="stable")]
-
-
-def _select(passages: Sequence[Passage], order: Sequence[tuple[int, int]], *, budget: int) -> list[set[int]]:
-    kept: list[set[int]] = [set() for _ in passages]
-    spent = 0
-    for i, j in order:
-        group = _unit(passages[i], j) - kept[i]
-        cost = sum(count_tokens(_sentence(passages[i], n)) for n in group)
-        if spent and spent + cost > budget:
-            continue
-        kept[i] |= group
-        spent += cost
-    return kept
-
-
-def _unit(passage: Passage, sentence: int) -> set[int]:
-    """Return what must stay together with a sentence: a row of a table needs the table's head."""
-    if not _sentence(passage, sentence).startswith("|"):
-        return {sentence}
-    top = sentence
-    while top > 0 and _sentence(passage, top - 1).startswith("|"):
-        top -= 1
-    return {sentence, top, min(top + 1, sentence)}
-
-
-def _sentence(passage: Passage, number: int) -> str:
-    start, end = passage["sentences"][number]
-    return passage["text"][start:end]
-
-
-def _subset(passage: Passage, kept: set[int]) -> Passage:
-    if len(kept) == len(passage["sentences"]):
-        return passage
-    text, spans, last = "", [], -1
-    for number in sorted(kept):
-        sentence = _sentence(passage, number)
-        text += _joint(passage, last, number)
-        spans.append((len(text), len(text) + len(sentence)))
-        text += sentence
-        last = number
-    return {**passage, "text": text, "sentences": spans}
-
-
-def _joint(passage: Passage, last: int, number: int) -> str:
-    """Return what stands between two kept sentences; ``last`` is -1 before the first."""
-    if number == last + 1:
-        # What stood between two neighbours, a line break of a table for instance, stays.
-        return passage["text"][passage["sentences"][last][1] : passage["sentences"][number][0]] if number else ""
-    row = _sentence(passage, number).startswith("|")
-    if last < 0:
-        return f"{GAP}\n" if row else f"{GAP} "
-    if not _sentence(passage, last).startswith("|"):
-        return f" {GAP}\n" if row else f" {GAP} "
-    # Inside a table a mark would be a cell of its own.
-    return "\n" if row else f"\n{GAP} "
+def _check(max_loss: float | None, max_tokens: int | None) -> None:
+    if max_loss is None and max_tokens is None:
+        raise BadInput("say how much may be lost (max_loss), how many tokens may be kept (max_tokens), or both")
+    if max_loss is not None and not 0 <= max_loss <= 1:
+        raise BadInput(f"max_loss is a share of questions from 0 to 1, such as 0.02, not {max_loss}")
+    if max_tokens is not None and max_tokens < 1:
+        raise BadInput(f"max_tokens must be at least 1, not {max_tokens}")

@@ -12,6 +12,7 @@ from groat.costs.prices import PriceTable
 from groat.errors import BadInput
 from serve.cli.bench_bound import bound_command
 from serve.cli.bench_cache import speed_command
+from serve.cli.bench_compress import compress_command
 from serve.cli.bench_hits import cache_command
 from serve.cli.bench_route import route_command
 from serve.cli.output import JsonOption, console, write_json
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from evals.bench_cascade import Report, Unmeasured
     from evals.cascade_cases import Case, Policies
 
-_SEVERAL = ("--data", "--fit", "--pairs", "--rows", "--stream", "--entries", "--labels", "--promise", "--without")
+_SEVERAL = frozenset("--data --fit --pairs --stream --entries --labels --promise --without --keep --max-loss --rows".split())
 """Options that take all values up to the next option."""
 
 
@@ -166,3 +167,4 @@ bench_app.command("cache", cls=SeveralValues)(cache_command)
 bench_app.command("cache-speed", cls=SeveralValues)(speed_command)
 bench_app.command("cache-bound", cls=SeveralValues)(bound_command)
 bench_app.command("route", cls=SeveralValues)(route_command)
+bench_app.command("compress", cls=SeveralValues)(compress_command)

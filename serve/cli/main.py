@@ -9,6 +9,8 @@ from groat.errors import GroatError
 from serve.cli.ask import ask_command
 from serve.cli.bench import SeveralValues, bench_app
 from serve.cli.cache import cache_app, calibrate_command
+from serve.cli.compress import compress_app, explain_command
+from serve.cli.compress import fit_command as compress_fit_command
 from serve.cli.demo import demo_command
 from serve.cli.doctor import doctor_command
 from serve.cli.documents import forget_command, ingest_command
@@ -42,6 +44,9 @@ route_app.command("fit", cls=SeveralValues)(route_fit_command)
 route_app.command("compare", cls=SeveralValues)(compare_command)
 route_app.command("models", cls=SeveralValues)(models_command)
 app.add_typer(route_app, name="route")
+compress_app.command("fit", cls=SeveralValues)(compress_fit_command)
+compress_app.command("explain")(explain_command)
+app.add_typer(compress_app, name="compress")
 
 
 def main() -> None:

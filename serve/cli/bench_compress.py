@@ -1,0 +1,93 @@
+"""``groat bench compress``: whether the answer survives, and at how many tokens."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from groat.embedding.bundled import BundledEmbedder
+from groat.errors import BadInput
+from serve.cli.bench_route import VECTORS
+from serve.cli.output import JsonOption, console, write_json
+
+if TYPE_CHECKING:
+    from evals.bench_compress import Report
+    from evals.compression_rows import Row
+
+SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave broken rows out and name them.")]
+Rows = Annotated[int | None, typer.Option(min=1, help="So many rows of each file, evenly spread; all without it.")]
+Words = Annotated[bool, typer.Option("--words", help="Rank by words alone, without vectors.")]
+Vectors = Annotated[Path, typer.Option(help="Folder where vectors are kept between measurements.")]
+
+
+def compress_command(
+    data: Annotated[list[Path], typer.Option(help="Rows to judge, .jsonl or .jsonl.gz.")],
+    fit: Annotated[list[Path] | None, typer.Option(help="Fit on these files alone; the shipped rule without it.")] = None,
+    keep: Annotated[list[float] | None, typer.Option(help="Shares of the tokens to keep, 0 to 1.")] = None,
+    max_loss: Annotated[list[float] | None, typer.Option(help="Promised losses, such as 0.01 0.02 0.05.")] = None,
+    rows: Rows = None,
+    words: Words = False,
+    vectors: Vectors = VECTORS,
+    skip_bad: SkipBad = False,
+    json_file: JsonOption = None,
+) -> None:
+    """Shorten the contexts of labelled questions; print how many lost their answer, beside simpler ways at the same share."""
+    shares, losses = keep or ([] if max_loss else [0.2]), max_loss or ([] if keep else [0.02])
+    if not all(0 < share <= 1 for share in shares) or not all(0 <= loss < 1 for loss in losses):
+        raise BadInput(f"--keep takes shares above 0 and at most 1, --max-loss 0 to 1, not {shares} and {losses}")
+    # Imported here: scikit-learn takes a second to import, and every other command would wait for it.
+    from evals.bench_compress import at_losses, at_shares, given
+    from evals.vectors import VectorFile
+
+    judged = {path.name: read(path, rows, skip_bad) for path in dict.fromkeys(data)}
+    fit_on = [row for path in dict.fromkeys(fit or []) for row in read(path, rows, skip_bad)]
+    if not any(judged.values()):
+        raise BadInput("no row can be judged: none of the contexts holds its answer")
+    embedder = None if words else VectorFile(BundledEmbedder(), vectors)
+    found, judged_by = asyncio.run(given(judged, fit_on, embedder, datetime.now(UTC).date().isoformat()))
+    if embedder is not None:
+        embedder.save()
+    reports = [*at_shares(found, shares, judged_by), *at_losses(found, losses, judged_by)]
+    write_json(reports, json_file) if json_file is not None else _print(reports, judged_by)
+
+
+def read(path: Path, rows: int | None, skip_bad: bool) -> "list[Row]":
+    """Return the rows of a file, or so many of them evenly spread."""
+    from evals.compression_rows import read_rows
+
+    found = list(read_rows(path, _told if skip_bad else None))
+    return found if rows is None else found[:: max(1, len(found) // rows)][:rows]
+
+
+def _told(message: str) -> None:
+    typer.echo(f"left out: {message}", err=True)
+
+
+def _print(reports: "Sequence[Report]", judged_by: str) -> None:
+    out = console()
+    table = Table("file", "lang", "setting", "method", "rows", "kept", "answers kept", "lost", "95 %", "gold", "ms", box=None)
+    for one in reports:
+        table.add_row(
+            one["name"],
+            one["lang"],
+            one["setting"],
+            one["method"],
+            str(one["n"]),
+            f"{one['kept']:.1%}",
+            f"{one['retention']:.1%}",
+            f"{one['lost']:.1%}",
+            " to ".join(f"{end:.1%}" for end in one["lost_ci"]),
+            "-" if one["gold_recall"] is None else f"{one['gold_recall']:.1%}",
+            f"{one['ms_p50']:.1f}",
+        )
+        for kind, part in one["by_kind"].items() if len(one["by_kind"]) > 1 and one["method"] == "groat" else ():
+            table.add_row(
+                "", "", kind, "", str(part["n"]), f"{part['kept']:.1%}", f"{part['retention']:.1%}", f"{part['lost']:.1%}",
+                " to ".join(f"{end:.1%}" for end in part["lost_ci"]), "", "",
+            )  # fmt: skip
+    out.print(table)
+    out.print(f"groat judged by: {judged_by}", markup=False)
