@@ -184,3 +184,8 @@ def test_a_repr_shows_no_password_of_the_redis_of_limits() -> None:
     settings = _read(GROAT_REDIS_URL="redis://:sk-2@host:6379/0")
     assert settings.redis_url.get_secret_value() == "redis://:sk-2@host:6379/0"
     assert "sk-2" not in repr(settings)
+
+
+def test_the_example_file_names_every_setting() -> None:
+    example = (Path(__file__).parents[2] / ".env.example").read_text(encoding="utf-8")
+    assert [name for name in Settings.model_fields if f"GROAT_{name.upper()}=" not in example] == []
