@@ -60,8 +60,14 @@ class Comparison(TypedDict):
 
 
 def compare(
-    a: RouterArtifact, b: RouterArtifact, looked: Looked, *, max_quality_loss: float, prices: PriceTable
-) -> Comparison:  # fmt: skip
+    a: RouterArtifact,
+    b: RouterArtifact,
+    looked: Looked,
+    *,
+    max_quality_loss: float,
+    prices: PriceTable,
+    shipped: RouterArtifact | None = None,
+) -> Comparison:
     """Let both decide on questions that neither was fitted on.
 
     Args:
@@ -70,6 +76,7 @@ def compare(
         looked: questions with both models' outcomes.
         max_quality_loss: the promise in force.
         prices: list prices.
+        shipped: decides on the kinds of questions that a router was fitted on too few of, as in service; None for nobody.
 
     Raises:
         BadInput: too few questions are left.
@@ -83,7 +90,7 @@ def compare(
             "needed; compare them on others"
         )
     known, assumed = outcomes(rest.rows.labelled, prices)
-    decided = [decide(router, rest, max_quality_loss) for router in (a, b)]
+    decided = [decide(router, rest, max_quality_loss, shipped=shipped) for router in (a, b)]
     weights = rest.rows.weights
     draws = resamples(len(questions), _RESAMPLES)
     summed = _Sums(at=at, weights=weights, draws=draws)

@@ -122,7 +122,8 @@ def test_what_is_fitted_starts_from_the_router_named_and_says_what_changed(groat
         ["before", "en", "55"], ["before", "zh", "55"],
     ]  # fmt: skip
     assert "groat route promote" in shown
-    assert "nothing is proven any more for open en, open zh, grounded en, grounded zh" in " ".join(shown.split())
+    left = "too few rows of open zh, open en, grounded zh, grounded en: on these the shipped router goes on deciding"
+    assert left in " ".join(shown.split())
     version = groat.json("versions")["versions"][-1]
     assert (version["prior"], version["rows"]) == ("prior", 110)
 

@@ -17,6 +17,7 @@ from groat.routing.familiar import Familiar, Known
 from groat.routing.features import NAMES, VERSION
 from groat.routing.grams import BUCKETS
 from groat.routing.heads import Heads
+from groat.routing.promise import LEAST_ROWS
 from groat.routing.topics import Topics
 from groat.routing.trees import Trees
 from groat.types import Language
@@ -184,6 +185,19 @@ class RouterArtifact:
             gain=gain,
             p_as_good=self.as_good(gain),
             known=bool(self.known.knows(seen.surface[None, :], seen.vector[None, :])[0]),
+        )
+
+    def covers(self, population: Population, language: Language) -> bool:
+        """Tell whether it was fitted on enough questions of a kind to promise anything for them."""
+        proof = self.proofs.get((population, language))
+        return proof is not None and proof.rows >= LEAST_ROWS
+
+    def or_else(self, other: "RouterArtifact | None", population: Population, language: Language) -> "RouterArtifact":
+        """Return which of two decides on a kind of questions: this one, unless only the other covers them."""
+        return (
+            other
+            if other is not None and other.covers(population, language) and not self.covers(population, language)
+            else self
         )
 
     def most_gain(self, max_quality_loss: float, *, population: Population, language: Language) -> float | None:

@@ -53,7 +53,7 @@ class LiveRouter(Router):
         candidate = self._candidate(shadow)
         self.name = SHIPPED
         """What serves: a version of one's own, or the shipped one."""
-        super().__init__(self._first(), embedder=embedder, shadow=candidate)
+        super().__init__(self._first(), embedder=embedder, shadow=candidate, shipped=self._of_the_package())
         self._warn()
 
     async def refresh(self) -> None:
@@ -85,12 +85,16 @@ class LiveRouter(Router):
             return artifact
         except ArtifactError as error:
             found = str(error)
+        shipped = self._of_the_package()
+        if shipped is not None and self._versions.stamp() is not None:
+            self.warnings.append(f"{found}; the shipped router serves")
+        return shipped
+
+    def _of_the_package(self) -> RouterArtifact | None:
+        """Return the shipped one; without it everything goes to the expensive model, and each route says so."""
         try:
-            if self._versions.stamp() is not None:
-                self.warnings.append(f"{found}; the shipped router serves")
             return self._versions.load(SHIPPED)
         except ArtifactError:
-            # Everything then goes to the expensive model, and each route says so.
             return None
 
     def _checked(self) -> tuple[str, RouterArtifact]:

@@ -39,11 +39,20 @@ class Router:
             translation goes to the expensive model, and the reasons say so.
         embedder: name of the embedder in use; an artifact made with other vectors is not used.
         shadow: another artifact, whose decision is recorded beside and never followed.
+        shipped: decides on the kinds of questions that an artifact was fitted on too few of; None for nobody.
     """
 
-    def __init__(self, artifact: RouterArtifact | None, *, embedder: str, shadow: RouterArtifact | None = None) -> None:
+    def __init__(
+        self,
+        artifact: RouterArtifact | None,
+        *,
+        embedder: str,
+        shadow: RouterArtifact | None = None,
+        shipped: RouterArtifact | None = None,
+    ) -> None:
         """Check that the artifacts fit the vectors."""
         self._vectors = embedder
+        self._shipped = shipped if shipped is not None and shipped.embedder == embedder else None
         self._artifact: RouterArtifact | None = None
         self._shadow = shadow if shadow is not None and shadow.embedder == embedder else None
         self._use(artifact)
@@ -110,9 +119,12 @@ class Router:
             documents=evidence.documents,
         )
         seen = Sight.of(asked["text"], look, vector.astype("float64"), domain)
-        decided = _decided(artifact, seen, population, asked, max_quality_loss)
+        # A fit on questions of one kind must not forget what is known of the others.
+        chosen = artifact.or_else(self._shipped, population, asked["language"])
+        decided = _decided(chosen, seen, population, asked, max_quality_loss)
         if self._shadow is not None:
-            other = _decided(self._shadow, seen, population, asked, max_quality_loss)
+            candidate = self._shadow.or_else(self._shipped, population, asked["language"])
+            other = _decided(candidate, seen, population, asked, max_quality_loss)
             shadow: Shadow = {"artifact": self._shadow.version, "tier": other["tier"], "p_cheap_ok": other["p_cheap_ok"]}
             decided = {**decided, "shadow": shadow}
         return {**decided, "kind": kind, "reasons": [*decided["reasons"], *(f"cue: {name}" for name in cues(asked["text"]))]}

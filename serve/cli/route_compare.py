@@ -11,7 +11,7 @@ from graph.services import open_versions
 from groat.errors import ArtifactError, BadInput
 from groat.routing.artifact import RouterArtifact
 from groat.routing.rows import Known, read_labelled
-from groat.routing.versions import RouterVersions
+from groat.routing.versions import SHIPPED, RouterVersions
 from serve.application import Application, load_application
 from serve.cli.output import JsonOption, TenantOption, console, dollars, write_json
 from serve.cli.route import shadows
@@ -53,7 +53,15 @@ def compare_command(
     # Imported here: scikit-learn takes a second to import, and every other command would wait for it.
     from evals.route_compare import compare
 
-    report = compare(first, second, looked, max_quality_loss=max_quality_loss, prices=app.services.books.prices)
+    shipped = versions.load(SHIPPED)
+    report = compare(
+        first,
+        second,
+        looked,
+        max_quality_loss=max_quality_loss,
+        prices=app.services.books.prices,
+        shipped=shipped if shipped.embedder == app.services.embedder.name else None,
+    )
     beside = finished(shadows(app, tenant)) if records else []
     if json_file is not None:
         write_json({**report, "left_out": dict(found.left_out), "shadow": beside}, json_file)

@@ -5,7 +5,7 @@ import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 from rich.table import Table
@@ -13,8 +13,9 @@ from rich.table import Table
 from graph.route_auditing import open_records
 from graph.services import open_versions
 from groat.errors import ArtifactError, BadInput
-from groat.routing.artifact import RouterArtifact
+from groat.routing.artifact import Population, RouterArtifact
 from groat.routing.versions import SHIPPED, RouterVersions
+from groat.types import Language
 from serve.application import Application, load_application
 from serve.cli.output import JsonOption, console, write_json
 from serve.cli.route import card_of, promises
@@ -91,6 +92,7 @@ def fit_command(
         "before": learned.before,
         "after": learned.after,
         "no_longer_proven": _no_longer_proven(begin, kept),
+        "left_to_shipped": _left_to_shipped(kept),
         "file": str(versions.path(kept.version)),
         **card_of(kept),
     }
@@ -98,10 +100,17 @@ def fit_command(
 
 
 def _no_longer_proven(prior: RouterArtifact | None, fitted: RouterArtifact) -> list[str]:
-    """Return the kinds of questions that the router before had a promise for, and the new one has none for."""
-    proven = {kind for kind, proof in fitted.proofs.items() if proof.points}
+    """Return the kinds of questions that the router before had a promise for, and the new one decides on and has none for."""
     before = prior.proofs.items() if prior is not None else ()
-    return [" ".join(kind) for kind, proof in before if proof.points and kind not in proven]
+    return [
+        " ".join(kind) for kind, proof in before if proof.points and fitted.covers(*kind) and not fitted.proofs[kind].points
+    ]
+
+
+def _left_to_shipped(fitted: RouterArtifact) -> list[str]:
+    """Return the kinds of questions that it was fitted on too few of, so that the shipped router decides on them."""
+    kinds = [(population, language) for population in get_args(Population) for language in get_args(Language)]
+    return [" ".join(kind) for kind in kinds if not fitted.covers(*kind)]
 
 
 def _prior(versions: RouterVersions, named: str, embedder: str) -> tuple[RouterArtifact | None, str]:
@@ -182,9 +191,13 @@ def _print(told: dict[str, Any], learned: "Learned", kept: RouterArtifact) -> No
     out.print(promises(kept))
     if told["no_longer_proven"]:
         out.print(
-            f"nothing is proven any more for {', '.join(told['no_longer_proven'])}, since too few of the rows are of that kind:"
-            " all such questions will go to the expensive model",
+            f"nothing is proven any more for {', '.join(told['no_longer_proven'])}: all such questions will go to the expensive"
+            " model",
             markup=False,
+        )
+    if told["left_to_shipped"]:
+        out.print(
+            f"too few rows of {', '.join(told['left_to_shipped'])}: on these the shipped router goes on deciding", markup=False
         )
     out.print(f"{told['file']}: try it with GROAT_ROUTE_SHADOW={kept.version}, then", markup=False)
     out.print(f"groat route promote {kept.version}", markup=False)

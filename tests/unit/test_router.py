@@ -199,3 +199,25 @@ def test_the_collection_that_the_application_names_is_seen(language: Language) -
     )
     assert (plain["tier"], named["tier"]) == ("cheap", "expensive")
     assert named["gain"] > plain["gain"]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_fit_on_questions_of_one_kind_leaves_the_others_to_the_shipped_router(language: Language) -> None:
+    text = {"en": "How long is the warranty?", "zh": "保修多久？"}[language]
+    shipped = artifact_of(0.2, version="shipped")
+    few = {kind: replace(proof, rows=99 if kind[0] == "open" else 500) for kind, proof in shipped.proofs.items()}
+    own = replace(artifact_of(0.9, version="own"), proofs=few)
+    router = Router(own, embedder="e", shipped=shipped, shadow=own)
+    found = Evidence(similarities=[0.9], documents=1)
+
+    def decided(evidence: Evidence) -> Route:
+        return router.route(asked(text), VECTOR, evidence, tier="auto", max_quality_loss=0.05)
+
+    assert (decided(NOTHING)["artifact"], decided(NOTHING)["tier"]) == ("shipped", "cheap")
+    assert decided(NOTHING)["shadow"]["tier"] == "cheap"
+    assert (decided(found)["artifact"], decided(found)["tier"]) == ("own", "expensive")
+    assert (
+        Router(own, embedder="e").route(asked(text), VECTOR, NOTHING, tier="auto", max_quality_loss=0.05)["artifact"] == "own"
+    )
+    other = Router(own, embedder="e", shipped=replace(shipped, embedder="another"))
+    assert other.route(asked(text), VECTOR, NOTHING, tier="auto", max_quality_loss=0.05)["artifact"] == "own"
