@@ -214,7 +214,7 @@ def _side(raw: Mapping[str, object], name: str) -> Side:
         raise ValueError(f'"{name}_ok" is missing: how good the answer of that model was, from 0 to 1')
     return Side(
         model=_text(raw, f"{name}_model"),
-        ok=_number(raw[f"{name}_ok"], f"{name}_ok", 0, 1),
+        ok=_quality(raw[f"{name}_ok"], f"{name}_ok"),
         in_tokens=_count(raw, f"{name}_in_tokens"),
         out_tokens=_count(raw, f"{name}_out_tokens"),
     )
@@ -228,7 +228,7 @@ def _models(raw: object) -> dict[str, Side]:
     return {
         str(name): Side(
             model=str(name),
-            ok=_number(one["ok"], f"models.{name}.ok", 0, 1),
+            ok=_quality(one["ok"], f"models.{name}.ok"),
             in_tokens=_count(one, "in_tokens"),
             out_tokens=_count(one, "out_tokens"),
         )
@@ -241,6 +241,13 @@ def _text(raw: Mapping[str, object], name: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise ValueError(f'"{name}" must be a text that is not empty')
     return value
+
+
+def _quality(value: object, name: str) -> float:
+    """Return a quality; marks with deductions can end below nothing, and count as nothing."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and -1 <= value < 0:
+        return 0.0
+    return _number(value, name, 0, 1)
 
 
 def _number(value: object, name: str, least: float, most: float) -> float:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from groat.errors import BadInput
 from groat.routing.gathering import gathered
-from groat.routing.rows import Known, collected, read_labelled
+from groat.routing.rows import Known, Labelled, collected, read_labelled
 from tests.routing_rows import labelled, raw, write
 
 ROW = raw(labelled(1)[0])
@@ -22,7 +22,7 @@ JSON = st.recursive(
 )
 
 
-def _read(tmp_path: Path, *rows: dict[str, object]) -> list[object]:
+def _read(tmp_path: Path, *rows: dict[str, object]) -> list[Labelled]:
     return list(read_labelled(write(tmp_path / "rows.jsonl", list(rows)), strict=True))
 
 
@@ -42,6 +42,8 @@ def test_a_whole_row_is_read(language: str, tmp_path: Path) -> None:
         ({"strong_model": None}, '"strong_model" must be a text that is not empty'),
         ({"weak_ok": float("nan")}, '"weak_ok" must be a number from 0 to 1, not nan'),
         ({"weak_ok": float("inf")}, '"weak_ok" must be a number from 0 to 1, not inf'),
+        ({"weak_ok": -1.5}, '"weak_ok" must be a number from 0 to 1, not -1.5'),
+        ({"weak_ok": 1.01}, '"weak_ok" must be a number from 0 to 1, not 1.01'),
         ({"weak_ok": True}, '"weak_ok" must be a number from 0 to 1, not True'),
         ({"weak_ok": "good"}, "not 'good'"),
         ({"drawn_with": 0}, '"drawn_with" must be a number from 0.0001 to 1'),
@@ -60,6 +62,12 @@ def test_a_row_that_cannot_be_used_is_named_with_its_file_and_line(
         _read(tmp_path, ROW, {**ROW, "prompt": "another", **changed})
     assert f"{tmp_path / 'rows.jsonl'}, line 2: " in str(caught.value)
     assert says in str(caught.value)
+
+
+@pytest.mark.parametrize("deducted", [-0.033, -1, -0.0])
+def test_marks_that_deductions_brought_below_nothing_count_as_nothing(deducted: float, tmp_path: Path) -> None:
+    (found,) = _read(tmp_path, {**ROW, "weak_ok": deducted})
+    assert found.cheap.ok == 0
 
 
 @pytest.mark.parametrize("missing", ["prompt", "weak_ok", "strong_ok", "weak_model", "strong_model"])
