@@ -1,14 +1,13 @@
 """Read labelled pairs of questions: can one answer serve both?"""
 
-import gzip
 import json
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from groat.errors import BadInput
 from groat.judge.judge import tongue_of
+from groat.row_files import lines_of, what_is_wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,29 +35,19 @@ def read_pairs(path: Path, on_bad: Callable[[str], None] | None = None) -> list[
         BadInput: the file cannot be read, holds no pair, or a row is broken and ``on_bad`` is None.
     """
     found: list[Pair] = []
-    for number, line in enumerate(_lines(path), 1):
+    for number, line in enumerate(lines_of(path), 1):
         if not line.strip():
             continue
         try:
             found.append(_pair(line))
         except (ValueError, RecursionError) as error:
-            message = f"{path}, line {number}: {_what(error)}"
+            message = f"{path}, line {number}: {what_is_wrong(error)}"
             if on_bad is None:
                 raise BadInput(f"{message}; mend the row, or leave such rows out with --skip-bad") from error
             on_bad(message)
     if not found:
         raise BadInput(f'{path} holds no pair that can be used; a line must be {{"a", "b", "same": 0 or 1}}')
     return found
-
-
-def _lines(path: Path) -> Iterator[str]:
-    try:
-        with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as lines:
-            yield from lines
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{path} is not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8") from error
-    except (OSError, EOFError, zlib.error) as error:
-        raise BadInput(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}; check the name") from error
 
 
 def _pair(line: str) -> Pair:

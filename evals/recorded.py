@@ -1,16 +1,15 @@
 """Read recorded outcomes of models on questions: what the answers were, what they cost in tokens, how good they were."""
 
-import gzip
 import hashlib
 import json
 import math
 import unicodedata
-import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from groat.errors import BadInput
+from groat.row_files import lines_of, what_is_wrong
 from groat.types import Language
 
 
@@ -50,35 +49,19 @@ def read_rows(path: Path, on_bad: Callable[[str], None] | None = None) -> list[R
         BadInput: the file cannot be read, holds no row, or a row is broken and ``on_bad`` is None.
     """
     rows: list[Recorded] = []
-    for number, line in enumerate(_lines(path), 1):
+    for number, line in enumerate(lines_of(path), 1):
         if not line.strip():
             continue
         try:
             rows.append(_row(line))
         except (ValueError, TypeError, RecursionError) as error:
-            message = f"{path}, line {number}: {_what(error)}"
+            message = f"{path}, line {number}: {what_is_wrong(error)}"
             if on_bad is None:
                 raise BadInput(f"{message}; mend the row, or leave such rows out with --skip-bad") from error
             on_bad(message)
     if not rows:
         raise BadInput(f"{path} holds no row that can be used; docs/data-formats.md says what a row holds")
     return rows
-
-
-def _lines(path: Path) -> Iterator[str]:
-    try:
-        with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as lines:
-            yield from lines
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{path} is not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8") from error
-    except (OSError, EOFError, zlib.error) as error:
-        raise BadInput(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}; check the name") from error
-
-
-def _what(error: Exception) -> str:
-    if isinstance(error, json.JSONDecodeError):
-        return f"this is no JSON ({error.msg} at column {error.colno})"
-    return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
 
 
 def _row(line: str) -> Recorded:

@@ -1,17 +1,16 @@
 """Read labelled rows: questions with the quality of a cheap and an expensive model's answer."""
 
 import difflib
-import gzip
 import hashlib
 import json
 import math
 import unicodedata
-import zlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from groat.errors import BadInput
+from groat.row_files import lines_of, what_is_wrong
 from groat.text import detect_language
 from groat.types import Language
 
@@ -95,7 +94,7 @@ def read_labelled(
     Raises:
         BadInput: the file cannot be read or holds no row, or, without ``on_bad``, a row is broken or contradicts another.
     """
-    found = ((f"line {number}", line) for number, line in enumerate(_lines(path), 1) if line.strip())
+    found = ((f"line {number}", line) for number, line in enumerate(lines_of(path), 1) if line.strip())
     source = path.name.split(".")[0]
     rows = collected(found, str(path), source, on_bad=on_bad, strict=strict, ignore=ignore, known=known)
     if not rows:
@@ -144,27 +143,11 @@ def collected(
             if (other, there) == (where, place):
                 rows.append(row)
         except (ValueError, TypeError, RecursionError) as error:
-            message = f"{where}, {place}: {_what(error)}"
+            message = f"{where}, {place}: {what_is_wrong(error)}"
             if on_bad is None:
                 raise BadInput(f"{message}; mend the row, or leave such rows out with --skip-bad") from error
             on_bad(message)
     return rows
-
-
-def _lines(path: Path) -> Iterator[str]:
-    try:
-        with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as lines:
-            yield from lines
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{path} is not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8") from error
-    except (OSError, EOFError, zlib.error) as error:
-        raise BadInput(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}; check the name") from error
-
-
-def _what(error: Exception) -> str:
-    if isinstance(error, json.JSONDecodeError):
-        return f"this is no JSON ({error.msg} at column {error.colno})"
-    return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
 
 
 def _row(found: object, source: str, fields: Collection[str] | None) -> Labelled:
