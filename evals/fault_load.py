@@ -23,6 +23,8 @@ from groat.types import CachedAnswer, Identity, Language
 MODEL_S = 0.02
 """What answering takes."""
 _PAUSE_S = 0.02
+_GRACE_S = 30.0
+"""Longest wait for what is under way when the script is over."""
 _ASKERS = 4
 SIDES = 2
 _EDITS_S = 0.1
@@ -98,19 +100,24 @@ class Load:
     late_ms: list[tuple[float, float]] = field(default_factory=list)
     """When, and by how much, this process itself woke up too late."""
 
+    _over: bool = False
+
     async def run(self, script: "asyncio.Future[None]") -> None:
         """Ask until the script of what happens is over."""
         self._wordings = wordings()
         self._versions = dict.fromkeys((one.answer for one in self._wordings), 0)
         self._known = {one.text: await self.vectors.query(one.text) for one in self._wordings}
         sides = [self._side(number) for number in range(SIDES)]
-        tasks = [asyncio.create_task(self._ask_on(sides[n % SIDES], n)) for n in range(_ASKERS)]
-        tasks += [asyncio.create_task(self._edit(sides[0])), asyncio.create_task(self._beat())]
+        askers = [asyncio.create_task(self._ask_on(sides[n % SIDES], n)) for n in range(_ASKERS)]
+        tasks = [*askers, asyncio.create_task(self._edit(sides[0])), asyncio.create_task(self._beat())]
         try:
             done, _ = await asyncio.wait([script, *tasks], return_when=asyncio.FIRST_COMPLETED)
             for one in done:
                 await one
         finally:
+            # What was asked is still to be answered: on a slow machine a question may be under way since before the end.
+            self._over = True
+            await asyncio.wait(askers, timeout=_GRACE_S)
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
@@ -125,7 +132,7 @@ class Load:
 
     async def _ask_on(self, side: _Side, seed: int) -> None:
         draw, count = random.Random(seed), 0
-        while True:
+        while not self._over:
             count += 1
             self.asked.append(await self._ask(side, draw.choice(self._wordings), draw.choice(_TENANTS), f"{seed}.{count}"))
             await asyncio.sleep(_PAUSE_S)
