@@ -12,7 +12,7 @@ from groat.costs.prices import PriceTable
 from groat.errors import BadInput
 from groat.routing.artifact import RouterArtifact
 from groat.routing.estimator import Numbers
-from groat.routing.learning import Decided, Looked, decide, resamples, saw
+from groat.routing.learning import Decided, Looked, decide, kind_of, resamples, saw
 
 LEAST = 30
 """Questions below which nothing is said."""
@@ -81,7 +81,10 @@ def compare(
     Raises:
         BadInput: too few questions are left.
     """
-    seen = saw(a, looked) | saw(b, looked)
+    kinds = {kind_of(row) for row in looked.rows.labelled}
+    # Where the shipped one decides in their place, what it was fitted on would flatter them just so.
+    deciding = {one.version: one for one in (a, b, *(one.or_else(shipped, *kind) for one in (a, b) for kind in kinds))}
+    seen = np.any([saw(one, looked) for one in deciding.values()], axis=0)
     rest = looked.take(~seen)
     questions, at = np.unique(rest.rows.questions, return_inverse=True)
     if len(questions) < LEAST:

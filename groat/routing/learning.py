@@ -172,11 +172,16 @@ def decide(
     }
     gain, strong = np.zeros(len(looked)), np.ones(len(looked), dtype=bool)
     for place, (row, sight) in enumerate(zip(looked.rows.labelled, looked.sights, strict=True)):
-        kind: tuple[Population, Language] = ("grounded" if row.similarities else "open", row.language)
+        kind = kind_of(row)
         expected, most = chosen[kind].estimate(sight), cuts[kind]
         gain[place] = expected.gain
         strong[place] = most is None or not expected.known or expected.gain > most
     return Decided(gain=gain, strong=strong)
+
+
+def kind_of(row: Labelled) -> tuple[Population, Language]:
+    """Return which promise a question stands under."""
+    return "grounded" if row.similarities else "open", row.language
 
 
 def saw(artifact: RouterArtifact, looked: Looked) -> NDArray[np.bool_]:

@@ -116,3 +116,14 @@ def test_models_without_a_price_are_named() -> None:
     one = artifact_of(0.0, dimensions=8)
     report = compare(one, one, looked_at(rows), max_quality_loss=0.05, prices=PRICES)
     assert any("secret-7b" in note for note in report["assumed"])
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_questions_that_the_shipped_router_was_fitted_on_judge_none_for_which_it_decides(language: str) -> None:
+    looked = looked_at(labelled(120, languages=(language,)))
+    hashes = np.unique(np.array([int(question, 16) for question in looked.rows.questions[:20]], dtype=np.uint64))
+    shipped = replace(artifact_of(0.1, dimensions=8, version="shipped"), seen=hashes)
+    own = artifact_of(0.2, dimensions=8, version="own")
+    few = replace(own, version="few", proofs={kind: replace(proof, rows=5) for kind, proof in own.proofs.items()})
+    told = [compare(own, other, looked, max_quality_loss=0.05, prices=PRICES, shipped=shipped)["seen"] for other in (own, few)]
+    assert told == [0, 20]
