@@ -9,6 +9,7 @@ from langgraph.graph.state import CompiledStateGraph
 from graph.context import Context
 from graph.edges import after_cache, after_compress, after_route, after_validate
 from graph.landing import add_box
+from graph.recording import EndsSeen, HitsSeen
 from graph.route_auditing import Watched
 from graph.services import Services
 from graph.state import Input, Output, State
@@ -34,7 +35,7 @@ def build_graph(s: Services, *, checkpointer: BaseCheckpointSaver[str] | None = 
         answers=s.answers, flights=s.flights, knowledge=s.knowledge, embedder=s.embedder, answerer=s.answerer, books=s.books,
         tenants=s.tenants, audits=s.audits, scope=s.scope,
     )  # fmt: skip
-    g.add_node("check_cache", check_cache)
+    g.add_node("check_cache", check_cache if s.recorder is None else HitsSeen(box=check_cache, recorder=s.recorder))
     add = partial(add_box, g, s.flights)
     add("retrieve", Retrieve(knowledge=s.knowledge, k=s.retrieve_k, max_tokens=s.context_tokens))
     add("route", RouteQuestion(router=s.router, embedder=s.embedder, books=s.books, budgets=s.budgets))
@@ -45,7 +46,8 @@ def build_graph(s: Services, *, checkpointer: BaseCheckpointSaver[str] | None = 
         books=s.books, budgets=s.budgets, knowledge=s.knowledge, embedder=s.embedder, answerer=s.answerer,
         acceptance=s.acceptance, advisers=s.advisers,
     )  # fmt: skip
-    add("validate", validate if s.route_audits is None else Watched(box=validate, audits=s.route_audits))
+    watched = validate if s.route_audits is None else Watched(box=validate, audits=s.route_audits)
+    add("validate", watched if s.recorder is None else EndsSeen(box=watched, recorder=s.recorder))
     add("remember", Remember(answers=s.answers, flights=s.flights, embedder=s.embedder, audits=s.audits))
 
     g.add_edge(START, "check_cache")

@@ -12,6 +12,7 @@ from langchain_core.embeddings import Embeddings
 from graph.auditing import open_audits, open_tallies
 from graph.judging import OFF, LazyJudge
 from graph.models import open_advisers, open_answerer
+from graph.recording import Recorder, open_recorder
 from graph.route_auditing import open_route_audits
 from graph.settings import IN_MEMORY, Settings
 from groat.answering import Adviser, Answerer
@@ -67,6 +68,8 @@ class Services:
     """Looks again at what the cache decided; None for nobody."""
     route_audits: RouteAudits | None = None
     """Lets both tiers answer some questions, and records what a candidate router would have decided; None for nobody."""
+    recorder: Recorder | None = None
+    """Keeps what happened to questions, to find out later what a bad answer comes from; None for nobody."""
 
     @property
     def scope(self) -> str:
@@ -125,7 +128,12 @@ def open_services(settings: Settings, *, embeddings: Embedder | None = None) -> 
         retrieve_k=settings.retrieve_k,
         context_tokens=settings.context_tokens,
     )
-    return replace(services, audits=open_audits(settings, services, store), route_audits=open_route_audits(settings, services))
+    return replace(
+        services,
+        audits=open_audits(settings, services, store),
+        route_audits=open_route_audits(settings, services),
+        recorder=open_recorder(settings, embedder.name),
+    )
 
 
 def _answer_store(settings: Settings) -> AnswerStore:

@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_core import PydanticCustomError
 
+from groat.blame.sqlite import KEEP_DAYS as RUNS_KEEP_DAYS
+from groat.blame.sqlite import MOST_BYTES, WAIT_H
 from groat.cache.audit import AUDIT_SHARE
 from groat.errors import SettingsError
 from groat.redis_link import is_address
@@ -177,6 +179,33 @@ class Settings(BaseModel):
         str,
         Field(description="Version of a router whose decisions are recorded beside and never followed; empty: none."),
     ] = ""
+    keep_runs: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=1,
+            description="Share of questions whose run is kept to look at later; those with a bad answer always are.",
+        ),
+    ] = 1.0
+    keep_run_texts: Annotated[
+        bool,
+        Field(
+            description="Keep questions, answers and passages in the kept runs; without them decisions and amounts are kept, "
+            "and a bad answer cannot be asked again to find what is to blame."
+        ),
+    ] = False
+    keep_runs_days: Annotated[float, Field(ge=0, le=3650, description="For how many days runs are kept; 0: none are.")] = (
+        RUNS_KEEP_DAYS
+    )
+    keep_runs_wait_h: Annotated[
+        float,
+        Field(
+            ge=0, le=8760, description="For how long other runs are held, in case somebody calls their answer bad, in hours."
+        ),
+    ] = WAIT_H
+    keep_runs_mb: Annotated[
+        int, Field(ge=1, description="Most megabytes of kept runs; beyond it the oldest go, good ones before bad ones.")
+    ] = MOST_BYTES // 1_000_000
     share_wait_s: Annotated[
         float,
         Field(ge=0, le=600, description="Longest wait for an equal question that is being answered, in seconds; 0: never."),

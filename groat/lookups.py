@@ -63,6 +63,27 @@ class Waited(TypedDict):
     """Whether its answer came into the cache in time."""
 
 
+class DocumentVersion(TypedDict):
+    """One state of one document."""
+
+    id: str
+    version: str
+    """Hash of the content: equal content, equal version."""
+
+
+class Served(TypedDict):
+    """What a kept answer that was served stands on."""
+
+    question: str
+    """The question it was given to; of an alias the wording it was found by."""
+    kept_at: float
+    """Seconds since 1970."""
+    tier: Literal["cheap", "expensive"]
+    """Which model wrote it."""
+    documents: list[DocumentVersion]
+    """All documents that were sent to that model; empty where their versions were not known."""
+
+
 class Lookup(TypedDict):
     """What the cache decided."""
 
@@ -82,3 +103,5 @@ class Lookup(TypedDict):
     alarms: NotRequired[list[str]]
     """Codes of what is not as it was with the cache, such as "no_semantic_hits/zh" (``groat.cache.alarm``); not there for
     nothing."""
+    served: NotRequired[Served]
+    """Only there for a hit."""

@@ -11,7 +11,9 @@ from typing_extensions import TypedDict
 
 from groat.lookups import Audited as Audited
 from groat.lookups import CacheCandidate as CacheCandidate
+from groat.lookups import DocumentVersion as DocumentVersion
 from groat.lookups import Lookup as Lookup
+from groat.lookups import Served as Served
 from groat.lookups import Waited as Waited
 from groat.questions import Asked as Asked
 from groat.questions import Identity as Identity
@@ -36,14 +38,6 @@ QuestionKind = Literal["small_talk", "translation", "knowledge"]
 
 Purpose = Literal["answer", "second_opinion", "judge", "audit"]
 """What a call of a chat model was for: the answer itself, evidence about one, or a look at what cache or router decided."""
-
-
-class DocumentVersion(TypedDict):
-    """One state of one document."""
-
-    id: str
-    version: str
-    """Hash of the content: equal content, equal version."""
 
 
 class Source(TypedDict):

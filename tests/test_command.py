@@ -112,8 +112,8 @@ def test_a_report_for_people_shows_the_way_the_source_and_the_price(home: Path) 
 def test_forgetting_answers_alone_leaves_the_conversations(tmp_path: Path) -> None:
     _json(_groat(tmp_path, "ask", "谢谢！", "--thread", "t", "--json", "-"))
     assert _json(_groat(tmp_path, "forget", "--tenant", "default", "--answers", "--json", "-")) == {
-        "documents": 0, "answers": 1, "conversations": 0
+        "documents": 0, "answers": 1, "conversations": 0, "runs": 0
     }  # fmt: skip
     assert _json(_groat(tmp_path, "forget", "--tenant", "default", "--json", "-")) == {
-        "documents": 0, "answers": 0, "conversations": 1
+        "documents": 0, "answers": 0, "conversations": 1, "runs": 1
     }  # fmt: skip

@@ -214,7 +214,7 @@ class AnswerCache:
                 "entry_id": same.entry_id, "question": same.question, "similarity": 1.0, "differences": []
             }  # fmt: skip
             reason = "alias" if same.alias else "exact" if fold(same.question) == fold(asked["text"]) else "normalised"
-            return self._decided("hit", reason, tier="exact", candidate=candidate), same
+            return {**self._decided("hit", reason, tier="exact", candidate=candidate), "served": same.stands_on()}, same
         await self._rule.ready()
         threshold, reason = self._threshold(asked, ruling)
         if threshold is None:
@@ -242,7 +242,8 @@ class AnswerCache:
             if not await self._is_true(one.entry, current_versions):
                 stale = True
             elif not (against := await vetoes.against(one.entry)):
-                return self._decided("hit", "similar", tier="semantic", candidate=one.candidate, threshold=threshold), one.entry
+                hit = self._decided("hit", "similar", tier="semantic", candidate=one.candidate, threshold=threshold)
+                return {**hit, "served": one.entry.stands_on()}, one.entry
             else:
                 refusal = refusal or self._decided(
                     "miss", min(against), candidate=refused_by(one.candidate, against), threshold=threshold

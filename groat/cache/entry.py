@@ -8,7 +8,7 @@ from typing_extensions import TypedDict
 
 from groat.cache.identity import exact_text, identity_key
 from groat.embedding import Vector
-from groat.types import Asked, CachedAnswer, DocumentVersion, Identity, Language, Source, Tier
+from groat.types import Asked, CachedAnswer, DocumentVersion, Identity, Language, Served, Source, Tier
 
 MAX_ALIASES: Final = 8
 """Further wordings of one entry: each has a vector, and eight cover all that is asked of one thing but rarely."""
@@ -80,6 +80,15 @@ class Entry:
             embedder=alias.embedder,
             alias=True,
         )
+
+    def stands_on(self) -> Served:
+        """Return what explains a hit on this entry afterwards, when the entry may be gone."""
+        return {
+            "question": self.question,
+            "kept_at": self.created_at,
+            "tier": self.tier,
+            "documents": [*self.documents],
+        }
 
     def served(self) -> CachedAnswer:
         """Return what is handed to the caller on a hit."""

@@ -86,9 +86,9 @@ async def _ask(question: str, context: Context, thread: str | None) -> Answered:
         async with conversations(app.services, app.settings.data_dir) as graph:
             return await ask(graph, question, context, thread=thread)
     finally:
-        for audits in (app.services.audits, app.services.route_audits):
-            if audits is not None:
-                await audits.close(within_s=AUDIT_WAIT_S)
+        for later in (app.services.recorder, app.services.audits, app.services.route_audits):
+            if later is not None:
+                await later.close(within_s=AUDIT_WAIT_S)
 
 
 def _print(out: Console, answered: Answered) -> None:

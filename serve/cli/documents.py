@@ -8,6 +8,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from graph.asking import forget_conversations
+from graph.recording import open_runs
 from groat.errors import BadInput, SettingsError, UnreadableDocument
 from groat.knowledge import IngestReport, KnowledgeBase
 from groat.knowledge import Progress as Step
@@ -74,7 +75,7 @@ def forget_command(
     answers_only: Annotated[bool, typer.Option("--answers", help="Keep the documents, forget the answers.")] = False,
     json_file: JsonOption = None,
 ) -> None:
-    """Remove documents and their answers, or answers alone; with a whole tenant, its conversations too."""
+    """Remove documents with their answers and kept runs, or answers alone; with a whole tenant, its conversations too."""
     if everything == (document is not None or tenant is not None):
         raise BadInput("say what to forget: --document ID, --tenant T, or --all")
     counts = asyncio.run(_forget(document, tenant, answers_only))
@@ -99,10 +100,12 @@ async def _forget(document: str | None, tenant: str | None, answers_only: bool) 
     answers = await app.services.answers.forget(
         document_id=document, tenant=tenant, everything=document is None and tenant is None
     )
-    conversations = 0
-    if document is None and not answers_only:
-        conversations = await forget_conversations(app.services, app.settings.data_dir, tenant=tenant)
-    return {"documents": documents, "answers": answers, "conversations": conversations}
+    conversations = runs = 0
+    if not answers_only:
+        runs = await open_runs(app.settings).forget(tenant=tenant, document=document)
+        if document is None:
+            conversations = await forget_conversations(app.services, app.settings.data_dir, tenant=tenant)
+    return {"documents": documents, "answers": answers, "conversations": conversations, "runs": runs}
 
 
 def own_knowledge(app: Application) -> KnowledgeBase:

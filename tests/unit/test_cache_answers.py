@@ -74,6 +74,7 @@ async def test_an_equal_question_hits_without_a_vector(world: World) -> None:
         "candidate": {"entry_id": answer["entry_id"], "question": KEPT, "similarity": 1.0, "differences": []},
         "threshold": None,
         "calibration": "v",
+        "served": {"question": KEPT, "kept_at": world.clock.now, "tier": "cheap", "documents": ANSWER["documents"]},
     }
     assert world.vectors.asked == []
 
@@ -90,6 +91,7 @@ async def test_a_paraphrase_hits_by_likeness(world: World, kept: str, paraphrase
         "candidate": {"entry_id": answer["entry_id"], "question": kept, "similarity": 0.95, "differences": []},
         "threshold": 0.9,
         "calibration": "v",
+        "served": {"question": kept, "kept_at": world.clock.now, "tier": "cheap", "documents": ANSWER["documents"]},
     }
 
 
