@@ -36,8 +36,9 @@ Box = Literal["check_cache", "retrieve", "route", "compress", "answer_cheap", "a
 QuestionKind = Literal["small_talk", "translation", "knowledge"]
 """What a question asks for: the first two need no documents."""
 
-Purpose = Literal["answer", "second_opinion", "judge", "audit"]
-"""What a call of a chat model was for: the answer itself, evidence about one, or a look at what cache or router decided."""
+Purpose = Literal["answer", "second_opinion", "judge", "audit", "blame"]
+"""What a call of a chat model was for: the answer itself, evidence about one, a look at what cache or router decided, or a
+replay that shows what a bad answer came from."""
 
 
 class Source(TypedDict):

@@ -79,7 +79,7 @@ def test_documents_are_ingested_and_a_question_is_answered_then_hit(home: Path) 
     assert again["baseline_cost_usd"] == first["baseline_cost_usd"]
     assert again["trace_id"] != first["trace_id"]
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in [home / "data", *(home / "data").glob("*.sqlite")]}
-    kept = ("knowledge", "cache", "ledger", "audits", "cache-counts")
+    kept = ("knowledge", "cache", "ledger", "audits", "cache-counts", "runs")
     assert modes == {"data": 0o700} | {f"{name}.sqlite": 0o600 for name in kept}
 
 

@@ -1,4 +1,6 @@
-"""The books of audits: what they cost stands under a heading of its own, and they are nobody's questions."""
+"""The books of audits and of replays: what they cost stands under a heading of its own, and they are nobody's questions."""
+
+from typing import ClassVar, Self
 
 from groat.costs.books import Books
 from groat.costs.ledger import Settled
@@ -9,9 +11,11 @@ from groat.types import Box, Charge, Purpose, Tier, Usage
 class AuditBooks(Books):
     """Writes every charge down for the purpose "audit", into the ledger of other books, with their prices and clock."""
 
+    purpose: ClassVar[Purpose] = "audit"
+
     @classmethod
-    def beside(cls, books: Books) -> "AuditBooks":
-        """Return books of audits beside those of questions."""
+    def beside(cls, books: Books) -> Self:
+        """Return such books beside those of questions."""
         return cls(
             books.prices,
             books.ledger,
@@ -33,20 +37,26 @@ class AuditBooks(Books):
         outcome: str = "ok",
         billed_usd: str | None = None,
     ) -> Charge:
-        """Return the charge for one call of a chat model; whatever it was for, it was for an audit."""
+        """Return the charge for one call of a chat model; whatever it was for, it stands under the heading of these books."""
         return super().chat(
-            key=key, box=box, model=model, priced_as=priced_as, tier=tier, usage=usage, purpose="audit", outcome=outcome,
+            key=key, box=box, model=model, priced_as=priced_as, tier=tier, usage=usage, purpose=self.purpose, outcome=outcome,
             billed_usd=billed_usd,
         )  # fmt: skip
 
     def embedding(self, *, key: str, box: Box, model: str, text: str) -> Charge:
         """Return the charge for one vector."""
-        return {**super().embedding(key=key, box=box, model=model, text=text), "purpose": "audit"}
+        return {**super().embedding(key=key, box=box, model=model, text=text), "purpose": self.purpose}
 
     async def question(self, question: Settled) -> str | None:
-        """Forget the paid replies of an audit; it is no question, and changes no rate of hits."""
+        """Forget the paid replies of the run; it is no question, and changes no rate of hits."""
         try:
             await self.ledger.drop_replies(question.run)
         except StorageError as error:
             return str(error)
         return None
+
+
+class BlameBooks(AuditBooks):
+    """Writes every charge down for the purpose "blame"."""
+
+    purpose: ClassVar[Purpose] = "blame"

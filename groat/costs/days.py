@@ -9,6 +9,8 @@ from typing import NamedTuple
 from groat.costs.amounts import begin_of, exact_sum
 
 _HITS = ("hit_exact", "hit_semantic")
+_NOBODYS = ("audit", "blame")
+"""Purposes whose vectors are counted under them."""
 
 
 @dataclass(kw_only=True)
@@ -68,7 +70,7 @@ class Line(NamedTuple):
     tier: str
     """Empty for vectors."""
     purpose: str
-    """A ``Purpose``, or "vectors" for those that no audit asked for."""
+    """A ``Purpose``, or "vectors" for those that no audit or replay asked for."""
     model: str
     service_tier: str
     """Empty for the plain one."""
@@ -173,7 +175,7 @@ def read_day(db: sqlite3.Connection, day: str, tenant: str | None) -> DayReport:
 
 def _add_charge(report: DayReport, row: _Row, answered: set[tuple[str, str | None]]) -> None:
     # Rows of before schema 2 have no purpose and no box.
-    purpose = "vectors" if row.kind == "embedding" and row.purpose != "audit" else row.purpose or "answer"
+    purpose = "vectors" if row.kind == "embedding" and row.purpose not in _NOBODYS else row.purpose or "answer"
     report.total.add(row)
     report.by_line[Line(row.tier or "", purpose, row.model, row.service_tier or "")].add(row)
     report.by_tenant[row.tenant].add(row)

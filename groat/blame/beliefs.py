@@ -1,0 +1,122 @@
+"""What is believed about the causes of a bad answer, and how each look and each replay changes it: Bayes' rule."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from groat.blame.causes import ORIGIN, Cause, Hypothesis, Lever, chance, expected_same
+from groat.blame.facts import Facts, likelihood, seen
+from groat.blame.snapshot import Finding
+
+Beliefs = Mapping[Hypothesis, float]
+"""Probabilities of hypotheses; they sum to 1."""
+
+_ANOTHER_RIGHT = 0.04
+"""Probability that a right answer, asked for again, comes out as another one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a lever gave, as far as beliefs depend on it."""
+
+    right: bool | None
+    """By the judge; None when it had no opinion."""
+    same: bool | None = None
+    """It says what the blamed answer says; None when that cannot be told."""
+    error: float = 0.0
+    """Probability that the judge erred, 0..0.5."""
+
+
+def looked(beliefs: Beliefs, facts: Facts, *, error: float) -> dict[Hypothesis, float]:
+    """Return the beliefs after a look at the record."""
+    return _weighed(beliefs, lambda hypothesis: likelihood(facts, hypothesis, error=error))
+
+
+def replayed(beliefs: Beliefs, lever: Lever, outcome: Outcome, *, verified: bool = True) -> dict[Hypothesis, float]:
+    """Return the beliefs after a replay.
+
+    A replay that says what the blamed answer says is a second opinion on that answer; under a hypothesis by which the blamed
+    answer is bad, it is bad too, whatever the judge says.
+
+    Args:
+        beliefs: before.
+        lever: what was run.
+        outcome: what came of it.
+        verified: the blamed answer was accepted by validation.
+    """
+    return _weighed(beliefs, lambda hypothesis: _likelihood(hypothesis, lever, outcome, verified))
+
+
+def stored_asked(beliefs: Beliefs, same: bool, *, one_question: bool) -> dict[Hypothesis, float]:
+    """Return the beliefs after the stored question was asked anew: is it answered as the kept answer has it?"""
+
+    def weight(hypothesis: Hypothesis) -> float:
+        p = expected_same(hypothesis, one_question=one_question)
+        return p if same else 1 - p
+
+    return _weighed(beliefs, weight)
+
+
+def _likelihood(hypothesis: Hypothesis, lever: Lever, outcome: Outcome, verified: bool) -> float:
+    p, right = chance(hypothesis, lever), outcome.right
+    good = "none" in hypothesis or ("validation" in hypothesis and not verified)
+    if outcome.same is None or (not outcome.same and not good):
+        return 1.0 if right is None else seen(right, p, error=outcome.error)
+    if not outcome.same:
+        return _ANOTHER_RIGHT if right is None else _ANOTHER_RIGHT * seen(right, 0.5, error=outcome.error)
+    said = 1.0 if right is None else seen(right, 1.0 if good else 0.0, error=outcome.error)
+    return (p if good else 1 - p) * said
+
+
+def _weighed(beliefs: Beliefs, weight: Callable[[Hypothesis], float]) -> dict[Hypothesis, float]:
+    found = {hypothesis: p * weight(hypothesis) for hypothesis, p in beliefs.items()}
+    whole = sum(found.values())
+    # Where nothing explains what was seen, nothing was learned.
+    return {hypothesis: p / whole for hypothesis, p in found.items()} if whole > 0 else dict(beliefs)
+
+
+def named(beliefs: Beliefs) -> tuple[Cause, float]:
+    """Return the cause that most probably took part, and the probability that its origin did."""
+    shares: dict[Finding, float] = {}
+    single: dict[Cause, float] = {}
+    for hypothesis, p in beliefs.items():
+        for origin in {ORIGIN[cause] for cause in hypothesis}:
+            shares[origin] = shares.get(origin, 0.0) + p
+        for cause in hypothesis:
+            single[cause] = single.get(cause, 0.0) + p
+    cause = max(single, key=lambda one: (round(shares[ORIGIN[one]], 9), single[one]))
+    return cause, min(shares[ORIGIN[cause]], 1.0)
+
+
+def accomplice(beliefs: Beliefs, first: Cause) -> Cause | None:
+    """Return the second cause of the most probable hypothesis that the first takes part in; None when it acted alone."""
+    likeliest = max((one for one in beliefs if first in one), key=lambda one: beliefs[one])
+    return next(iter(likeliest - {first}), None)
+
+
+def most_telling(beliefs: Beliefs, levers: Sequence[Lever], costs: Mapping[str, float], *, error: float) -> Lever | None:
+    """Return the lever that tells most about the hypotheses for its cost; None when none of them tells anything.
+
+    Args:
+        beliefs: now.
+        levers: what may be run.
+        costs: of each lever, by name, in any one unit above 0.
+        error: probability that the judge errs.
+    """
+    gains = {lever: _gain(beliefs, lever, error) / costs[lever.name] for lever in levers}
+    best = max(gains, key=lambda lever: gains[lever], default=None)
+    return best if best is not None and gains[best] > 1e-4 else None
+
+
+def _gain(beliefs: Beliefs, lever: Lever, error: float) -> float:
+    """Return by how many bits the outcome of a lever is expected to narrow the hypotheses down."""
+    expected = 0.0
+    for right in (True, False):
+        joint = [p * seen(right, chance(hypothesis, lever), error=error) for hypothesis, p in beliefs.items()]
+        whole = sum(joint)
+        expected += whole * _entropy(one / whole for one in joint) if whole > 0 else 0.0
+    return _entropy(beliefs.values()) - expected
+
+
+def _entropy(probabilities: Iterable[float]) -> float:
+    return -sum(p * math.log2(p) for p in probabilities if p > 0)
