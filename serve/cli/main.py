@@ -20,6 +20,7 @@ from serve.cli.ledger import ledger_command
 from serve.cli.route import route_app
 from serve.cli.route_compare import compare_command, models_command
 from serve.cli.route_fit import fit_command as route_fit_command
+from serve.cli.serve import serve_command
 
 app = typer.Typer(
     name="groat",
@@ -35,6 +36,7 @@ app.command("forget")(forget_command)
 app.command("ledger")(ledger_command)
 app.command("doctor")(doctor_command)
 app.command("demo")(demo_command)
+app.command("serve")(serve_command)
 app.add_typer(bench_app, name="bench")
 judge_app.command("fit", cls=SeveralValues)(fit_command)
 app.add_typer(judge_app, name="judge")

@@ -1,0 +1,1 @@
+"""What is reached over HTTP: who may ask, and the review page."""

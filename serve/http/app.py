@@ -1,0 +1,59 @@
+"""The application that a server runs: who is let in, the pages, and what every failure says."""
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from groat.errors import BadInput, GroatError
+from serve.application import Application
+from serve.http.guard import Door, Guard
+from serve.http.keys import Keys
+from serve.http.review.access import Access
+from serve.http.review.render import STATIC
+from serve.http.review.savings_page import SavingsPage
+from serve.http.sessions import Sessions
+
+
+def build_app(application: Application) -> Starlette:
+    """Return the ASGI application over the engines of this process.
+
+    Raises:
+        SettingsError: the keys cannot be read.
+    """
+    door = Door(Keys.read(application.settings.api_keys.get_secret_value()), Sessions())
+    return Starlette(
+        routes=_routes(application, door),
+        middleware=[Middleware(Guard, door=door)],
+        exception_handlers={BadInput: _bad_input, GroatError: _failed},
+    )
+
+
+def _routes(application: Application, door: Door) -> list[BaseRoute]:
+    access = Access(door)
+    return [
+        Route("/health", _health),
+        Route("/", _home),
+        Route("/login", access.login, methods=["GET", "POST"]),
+        Route("/logout", access.logout, methods=["POST"]),
+        Route("/review/savings", SavingsPage(application.services.books.ledger).show),
+        Mount("/static", StaticFiles(directory=STATIC)),
+    ]
+
+
+async def _health(request: Request) -> Response:
+    return JSONResponse({"status": "ok"})
+
+
+async def _home(request: Request) -> Response:
+    return RedirectResponse("/review", 303)
+
+
+async def _bad_input(request: Request, error: Exception) -> Response:
+    return PlainTextResponse(f"{error}\n", 400)
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    return PlainTextResponse(f"{error}\n", 503)
