@@ -7,12 +7,14 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from graph.recording import open_runs
 from groat.errors import BadInput, GroatError
 from serve.application import Application
 from serve.http.guard import Door, Guard
 from serve.http.keys import Keys
 from serve.http.review.access import Access
 from serve.http.review.render import STATIC
+from serve.http.review.runs_page import RunsPage
 from serve.http.review.savings_page import SavingsPage
 from serve.http.sessions import Sessions
 
@@ -33,11 +35,16 @@ def build_app(application: Application) -> Starlette:
 
 def _routes(application: Application, door: Door) -> list[BaseRoute]:
     access = Access(door)
+    runs = RunsPage(open_runs(application.settings))
     return [
         Route("/health", _health),
         Route("/", _home),
         Route("/login", access.login, methods=["GET", "POST"]),
         Route("/logout", access.logout, methods=["POST"]),
+        Route("/review", runs.show),
+        Route("/review/runs/{run}", runs.show_one),
+        Route("/review/runs/{run}/mark", runs.mark, methods=["POST"]),
+        Route("/review/causes", runs.causes),
         Route("/review/savings", SavingsPage(application.services.books.ledger).show),
         Mount("/static", StaticFiles(directory=STATIC)),
     ]

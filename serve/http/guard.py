@@ -79,6 +79,8 @@ class Guard(BaseHTTPMiddleware):
                 401 if self._door.keys else 403,
                 {"WWW-Authenticate": "Bearer"} if self._door.keys else None,
             )
+        if caller is not None and caller.role != "reviewer" and request.url.path.startswith("/review"):
+            return PlainTextResponse("this key may ask, not review; ask for one whose role is reviewer\n", 403)
         return await call_next(request)
 
 

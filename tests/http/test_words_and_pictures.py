@@ -18,7 +18,8 @@ from serve.http.review.words import WORDS, Words, preferred
 
 TEMPLATES = STATIC.parent / "templates"
 ESCALATED: list[Box] = [
-    "check_cache", "retrieve", "route", "compress", "answer_cheap", "validate", "compress", "answer_expensive", "validate", "remember"
+    "check_cache", "retrieve", "route", "compress", "answer_cheap", "validate", "compress", "answer_expensive", "validate",
+    "remember",
 ]  # fmt: skip
 
 
@@ -64,7 +65,12 @@ def test_the_path_shows_each_visit_and_names_the_boxes_in_order(language: str) -
 
 def test_the_ladder_ends_at_what_was_paid() -> None:
     report = DayReport(day="2026-11-26", tenant=None)
-    for outcome, cost, baseline in [("hit_exact", "0", "0.4"), ("cheap", "0.1", "0.5"), ("failed", "0.2", "0.1"), ("cheap", None, "9")]:
+    for outcome, cost, baseline in [
+        ("hit_exact", "0", "0.4"),
+        ("cheap", "0.1", "0.5"),
+        ("failed", "0.2", "0.1"),
+        ("cheap", None, "9"),
+    ]:
         for group in (report.questions, report.by_outcome[outcome]):
             group.add(cost, baseline)
     report.total.calls, report.total.cost_usd = 4, Decimal("0.35")
@@ -100,10 +106,17 @@ def test_an_amount_shows_the_digits_that_matter_and_an_unknown_one_is_not_zero(v
 
 
 def test_a_filter_never_reaches_beyond_the_callers_tenant() -> None:
-    query = {"tenant": "other", "verdict": "bad", "origin": "stale", "since": "2026-11-25", "until": "2026-11-25", "after": "5.5,run"}
+    query = {
+        "tenant": "other",
+        "verdict": "bad",
+        "origin": "stale",
+        "since": "2026-11-25",
+        "until": "2026-11-25",
+        "after": "5.5,run",
+    }
     found = filters.wanted(query, Caller(tenant="acme", role="reviewer"))
     assert found == Wanted(
-        tenant="acme", bad=True, origin="stale", since=1764028800.0, until=1764115200.0, after=(5.5, "run"), limit=filters.PAGE
+        tenant="acme", bad=True, origin="stale", since=1795564800.0, until=1795651200.0, after=(5.5, "run"), limit=filters.PAGE
     )
     assert filters.wanted(query, Caller(tenant=None, role="reviewer")).tenant == "other"
 

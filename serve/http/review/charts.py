@@ -27,7 +27,7 @@ _ARROWS: Sequence[tuple[Box, Box]] = (
     ("validate", "compress"), ("validate", "answer_expensive"), ("validate", "answer_cheap"), ("check_cache", "route"),
     ("route", "answer_cheap"), ("route", "answer_expensive"),
 )  # fmt: skip
-_WIDTH, _HEIGHT, _STEP, _ROW = 104, 40, 136, 88
+_WIDTH, _HEIGHT, _STEP, _ROW = 126, 40, 160, 88
 _TOP = 44
 
 
@@ -51,7 +51,9 @@ def _box(box: Box, visits: Sequence[int], words: Words) -> Markup:
     x, y = column * _STEP, _TOP + row * _ROW
     number = ""
     if visits:
-        number = Markup('<text class="visit" x="{}" y="{}">{}</text>').format(x + _WIDTH - 6, y - 5, ", ".join(map(str, visits)))
+        number = Markup('<text class="visit" x="{}" y="{}">{}</text>').format(
+            x + _WIDTH - 6, y - 5, ", ".join(map(str, visits))
+        )
     return Markup(
         '<g class="box{}"><rect x="{}" y="{}" width="{}" height="{}" rx="6"/><text x="{}" y="{}">{}</text>{}</g>'
     ).format(" used" if visits else "", x, y, _WIDTH, _HEIGHT, x + _WIDTH // 2, y + 25, words(f"box_{box}"), number)
@@ -128,5 +130,11 @@ def amount(value: Decimal | None, *, sign: bool = False) -> str:
     """Return dollars with the digits that matter; "?" for an unknown amount, which is never zero."""
     if value is None:
         return "?"
-    shown = f"{abs(value):,.2f}" if abs(value) >= 100 else f"{abs(value):.4f}" if abs(value) >= Decimal("0.01") else f"{abs(value):.6f}"
+    shown = (
+        f"{abs(value):,.2f}"
+        if abs(value) >= 100
+        else f"{abs(value):.4f}"
+        if abs(value) >= Decimal("0.01")
+        else f"{abs(value):.6f}"
+    )
     return f"{'−' if value < 0 else '+' if sign else ''}${shown}"

@@ -41,8 +41,8 @@ def wanted(query: Mapping[str, str], caller: Caller) -> Wanted:
     """Return which runs an address asks for, never those of a tenant that the caller may not see.
 
     Args:
-        query: ``verdict``, ``tier``, ``cache``, ``step``, ``language``, ``mark``, ``origin``; ``since`` and ``until``, days in UTC,
-            both included; ``tenant``, ``document``; ``after``, where the page before ended.
+        query: ``verdict``, ``tier``, ``cache``, ``step``, ``language``, ``mark``, ``origin``; ``since`` and ``until``, days in
+            UTC, both included; ``tenant``, ``document``; ``after``, where the page before ended.
         caller: who asks.
 
     Raises:

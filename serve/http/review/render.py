@@ -30,7 +30,7 @@ _TEMPLATES.globals["amount"] = lambda value, sign=False: amount(None if value is
 
 
 def words_for(request: Request) -> Words:
-    """Return the words of the language that was asked for: in the address, else chosen before, else what the browser prefers."""
+    """Return the words of the language in the address, else of the one chosen before, else of what the browser prefers."""
     for wish in (request.query_params.get("lang"), request.cookies.get(LANGUAGE_COOKIE)):
         if wish in ("en", "zh"):
             language: Language = "zh" if wish == "zh" else "en"

@@ -8,6 +8,8 @@ from groat.blame.snapshot import Snapshot
 from groat.costs.amounts import exact_sum
 from groat.types import Attempt, Box, Charge, Passage, Verdict
 
+_MORE = ("candidate.evidence.", "candidate.audits.", "shadow.")
+
 Fact = tuple[str, str]
 """A name, as it stands in the record, and its value."""
 
@@ -17,6 +19,8 @@ class Card(NamedTuple):
 
     box: Box
     facts: list[Fact]
+    more: list[Fact]
+    """What the decision was made of, for who wants to know it all."""
 
 
 class Piece(NamedTuple):
@@ -38,14 +42,22 @@ class SeenPassage(NamedTuple):
 
 def cards(run: Snapshot) -> list[Card]:
     """Return one card for each box that decided something, in the order of the graph."""
-    found = [Card("check_cache", _cache(run))]
+    found = [_card("check_cache", _cache(run))]
     if run.passages:
-        found.append(Card("retrieve", _retrieved(run.passages)))
+        found.append(_card("retrieve", _retrieved(run.passages)))
     if run.route is not None:
-        found.append(Card("route", _facts(run.route, leave=("shadow",))))
+        found.append(_card("route", _facts(run.route)))
     if run.shortened is not None:
-        found.append(Card("compress", _facts(run.shortened, leave=("passages",))))
+        found.append(_card("compress", _facts(run.shortened, leave=("passages",))))
     return found
+
+
+def _card(box: Box, facts: Sequence[Fact]) -> Card:
+    return Card(
+        box,
+        [fact for fact in facts if not fact[0].startswith(_MORE)],
+        [fact for fact in facts if fact[0].startswith(_MORE)],
+    )
 
 
 def attempts(run: Snapshot) -> list[list[Fact]]:
@@ -113,14 +125,19 @@ def _retrieved(found: Sequence[Passage]) -> list[Fact]:
 
 def _attempt(attempt: Attempt) -> list[Fact]:
     facts = _facts(attempt, leave=("text", "calls", "message_id", "box"))
-    return [*facts, ("calls", ", ".join(f"{call['model']}: {call['outcome']} ({call['latency_ms']:.0f} ms)" for call in attempt["calls"]))]
+    return [
+        *facts,
+        ("calls", ", ".join(f"{call['model']}: {call['outcome']} ({call['latency_ms']:.0f} ms)" for call in attempt["calls"])),
+    ]
 
 
 def _verdict(verdict: Verdict) -> list[Fact]:
     facts = _facts(verdict, leave=("checks", "acceptance"))
     facts += [(f"{check['name']}", check["reason"] or "failed") for check in verdict["checks"] if not check["passed"]]
     if (acceptance := verdict.get("acceptance")) is not None:
-        facts += [(f"acceptance.{name}", value) for name, value in _facts(acceptance, leave=("evidence", "opinion", "opinions"))]
+        facts += [
+            (f"acceptance.{name}", value) for name, value in _facts(acceptance, leave=("evidence", "opinion", "opinions"))
+        ]
     return facts
 
 
