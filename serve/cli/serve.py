@@ -7,8 +7,8 @@ import uvicorn
 
 from groat.errors import SettingsError
 from serve.application import load_application
-from serve.http.app import build_app
-from serve.http.guard import LOOPBACK
+from serve.web.app import build_app
+from serve.web.guard import LOOPBACK
 
 
 def serve_command(

@@ -3,8 +3,8 @@
 import pytest
 
 from groat.errors import SettingsError
-from serve.http.keys import Caller, Keys
-from serve.http.sessions import LASTS_S, Sessions
+from serve.web.keys import Caller, Keys
+from serve.web.sessions import LASTS_S, Sessions
 
 ASKS, READS, ALL = "key-of-acme-asks-1", "key-of-acme-reads-1", "key-of-everybody-1"
 TEXT = f"{ASKS}=acme, {READS}=租户:reviewer ,{ALL}=*:reviewer,"

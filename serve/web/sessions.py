@@ -5,7 +5,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-from serve.http.keys import Caller
+from serve.web.keys import Caller
 
 COOKIE = "groat_session"
 LASTS_S = 12 * 3600

@@ -10,13 +10,13 @@ from starlette.staticfiles import StaticFiles
 from graph.recording import open_runs
 from groat.errors import BadInput, GroatError
 from serve.application import Application
-from serve.http.guard import Door, Guard
-from serve.http.keys import Keys
-from serve.http.review.access import Access
-from serve.http.review.render import STATIC
-from serve.http.review.runs_page import RunsPage
-from serve.http.review.savings_page import SavingsPage
-from serve.http.sessions import Sessions
+from serve.web.guard import Door, Guard
+from serve.web.keys import Keys
+from serve.web.review.access import Access
+from serve.web.review.render import STATIC
+from serve.web.review.runs_page import RunsPage
+from serve.web.review.savings_page import SavingsPage
+from serve.web.sessions import Sessions
 
 
 def build_app(application: Application) -> Starlette:

@@ -9,12 +9,12 @@ import pytest
 from groat.blame.records import Wanted
 from groat.costs import DayReport
 from groat.types import Box
-from serve.http.keys import Caller
-from serve.http.review import filters
-from serve.http.review.charts import amount, causes_picture, ladder_picture, path_picture
-from serve.http.review.render import STATIC
-from serve.http.review.savings import Step, ladder
-from serve.http.review.words import WORDS, Words, preferred
+from serve.web.keys import Caller
+from serve.web.review import filters
+from serve.web.review.charts import amount, causes_picture, ladder_picture, path_picture
+from serve.web.review.render import STATIC
+from serve.web.review.savings import Step, ladder
+from serve.web.review.words import WORDS, Words, preferred
 
 TEMPLATES = STATIC.parent / "templates"
 ESCALATED: list[Box] = [

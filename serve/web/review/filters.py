@@ -8,7 +8,7 @@ from groat.blame.snapshot import Finding, MarkKind, Origin
 from groat.costs.amounts import begin_of
 from groat.errors import BadInput
 from groat.types import Language, Step, Tier
-from serve.http.keys import Caller
+from serve.web.keys import Caller
 
 _DAY_S = 86_400.0
 _CACHE = ("exact", "semantic", "miss", "off", "error")

@@ -19,7 +19,7 @@ from graph.recording import open_recorder
 from graph.settings import Settings
 from graph.state import Output
 from serve.application import Application
-from serve.http.app import build_app
+from serve.web.app import build_app
 from tests.graph.conftest import GOOD, QUESTION, WRONG
 from tests.model_server import Says, serve_model
 from tests.served import ServedWorld, open_world

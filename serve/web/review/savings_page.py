@@ -7,9 +7,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from groat.costs import Ledger
-from serve.http.review.charts import ladder_picture
-from serve.http.review.render import page, words_for
-from serve.http.review.savings import ladder
+from serve.web.review.charts import ladder_picture
+from serve.web.review.render import page, words_for
+from serve.web.review.savings import ladder
 
 
 @dataclass(frozen=True)

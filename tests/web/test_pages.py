@@ -5,7 +5,7 @@ import re
 import httpx
 import pytest
 
-from tests.http.conftest import ASKS_ACME, KEYS, READS_ACME, READS_OTHER, ZH_QUESTION, Reviewed, client_of
+from tests.web.conftest import ASKS_ACME, KEYS, READS_ACME, READS_OTHER, ZH_QUESTION, Reviewed, client_of
 
 PAGES = ("/review", "/review/causes", "/review/savings")
 

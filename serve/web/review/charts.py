@@ -7,8 +7,8 @@ from itertools import pairwise
 from markupsafe import Markup
 
 from groat.types import Box
-from serve.http.review.savings import Step
-from serve.http.review.words import Words
+from serve.web.review.savings import Step
+from serve.web.review.words import Words
 
 _PLACES: Mapping[Box, tuple[int, int]] = {
     "check_cache": (0, 0),

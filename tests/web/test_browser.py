@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.graph.conftest import QUESTION
-from tests.http.conftest import BOLD, KEYS, READS_ACME, ZH_QUESTION, Reviewed, listening
+from tests.web.conftest import BOLD, KEYS, READS_ACME, ZH_QUESTION, Reviewed, listening
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed here")

@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp
 
-from serve.http.keys import LOCAL, Caller, Keys
-from serve.http.sessions import COOKIE, Sessions
+from serve.web.keys import LOCAL, Caller, Keys
+from serve.web.sessions import COOKIE, Sessions
 
 OPEN = ("/health", "/login", "/static/")
 """Paths that need no key."""

@@ -3,10 +3,10 @@
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from serve.http.forms import read_form
-from serve.http.guard import Door
-from serve.http.review.render import page
-from serve.http.sessions import COOKIE, LASTS_S
+from serve.web.forms import read_form
+from serve.web.guard import Door
+from serve.web.review.render import page
+from serve.web.sessions import COOKIE, LASTS_S
 
 
 class Access:

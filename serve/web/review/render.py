@@ -10,9 +10,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from groat.types import Language
-from serve.http.review.charts import amount
-from serve.http.review.words import Words, preferred
-from serve.http.sessions import COOKIE
+from serve.web.review.charts import amount
+from serve.web.review.words import Words, preferred
+from serve.web.sessions import COOKIE
 
 LANGUAGE_COOKIE = "groat_language"
 STATIC = Path(__file__).parent / "static"

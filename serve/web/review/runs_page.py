@@ -12,10 +12,10 @@ from groat.blame.records import Kept, RunRecords, Wanted
 from groat.blame.snapshot import Finding, Mark
 from groat.costs.amounts import begin_of, utc_day
 from groat.errors import BadInput
-from serve.http.forms import read_form
-from serve.http.review import filters, seen
-from serve.http.review.charts import causes_picture, path_picture
-from serve.http.review.render import page, words_for
+from serve.web.forms import read_form
+from serve.web.review import filters, seen
+from serve.web.review.charts import causes_picture, path_picture
+from serve.web.review.render import page, words_for
 
 _DAY_S = 86_400.0
 _SPAN_DAYS = 14
