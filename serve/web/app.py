@@ -35,7 +35,7 @@ def build_app(application: Application) -> Starlette:
 
 def _routes(application: Application, door: Door) -> list[BaseRoute]:
     access = Access(door)
-    runs = RunsPage(open_runs(application.settings))
+    runs = RunsPage(open_runs(application.settings), application.services)
     return [
         Route("/health", _health),
         Route("/", _home),
@@ -44,6 +44,7 @@ def _routes(application: Application, door: Door) -> list[BaseRoute]:
         Route("/review", runs.show),
         Route("/review/runs/{run}", runs.show_one),
         Route("/review/runs/{run}/mark", runs.mark, methods=["POST"]),
+        Route("/review/runs/{run}/blame", runs.examine, methods=["POST"]),
         Route("/review/causes", runs.causes),
         Route("/review/savings", SavingsPage(application.services.books.ledger).show),
         Mount("/static", StaticFiles(directory=STATIC)),

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +21,7 @@ from graph.state import Output
 from serve.application import Application
 from serve.web.app import build_app
 from tests.graph.conftest import GOOD, QUESTION, WRONG
-from tests.model_server import Says, serve_model
+from tests.model_server import ModelServer, Says, serve_model
 from tests.served import ServedWorld, open_world
 
 ZH_QUESTION, ZH_GOOD = "怎么修改密码", "在“设置”里点“账号安全”即可修改密码。[zh-reset]"
@@ -48,22 +48,23 @@ class Reviewed:
         return self.outputs[number]["run"]
 
 
-async def _reviewed(folder: Path) -> Reviewed:
-    world = await open_world(folder)
-    with serve_model(*(Says(text=text) for text in (GOOD, WRONG, WRONG, GOOD, ZH_GOOD))) as server:
-        world = world.with_models(server)
-        recorder = open_recorder(Settings(data_dir=world.folder, keep_run_texts=True), world.services.embedder.name)
-        assert recorder is not None
-        world = ServedWorld(world.folder, replace(world.services, recorder=recorder))
-        outputs = [await world.ask(text) for text in (QUESTION, QUESTION, f"{QUESTION} {BOLD}", ZH_QUESTION)]
-        await recorder.close(within_s=30)
+async def review(folder: Path, server: ModelServer, questions: Sequence[str]) -> Reviewed:
+    """Let the server's models answer the questions, one after the other, and keep the runs."""
+    world = (await open_world(folder)).with_models(server)
+    recorder = open_recorder(Settings(data_dir=world.folder, keep_run_texts=True), world.services.embedder.name)
+    assert recorder is not None
+    world = ServedWorld(world.folder, replace(world.services, recorder=recorder))
+    outputs = [await world.ask(text) for text in questions]
+    await recorder.close(within_s=30)
     return Reviewed(world.folder, world, tuple(outputs))
 
 
 @pytest.fixture(scope="session")
 def reviewed(tmp_path_factory: pytest.TempPathFactory) -> Reviewed:
     """Return runs that nobody has marked yet when the session begins; tests that mark use a run of their own."""
-    return asyncio.run(_reviewed(tmp_path_factory.mktemp("reviewed")))
+    questions = (QUESTION, QUESTION, f"{QUESTION} {BOLD}", ZH_QUESTION)
+    with serve_model(*(Says(text=text) for text in (GOOD, WRONG, WRONG, GOOD, ZH_GOOD))) as server:
+        return asyncio.run(review(tmp_path_factory.mktemp("reviewed"), server, questions))
 
 
 @pytest.fixture

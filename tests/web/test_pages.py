@@ -1,11 +1,17 @@
 """The review page, asked for by a program."""
 
 import re
+from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.web.conftest import ASKS_ACME, KEYS, READS_ACME, READS_OTHER, ZH_QUESTION, Reviewed, client_of
+from groat.blame.causes import BYPASS, STORED, SUFFIXES
+from serve.web.review.filters import FINDINGS
+from serve.web.review.words import WORDS
+from tests.graph.test_blaming import TEXTS
+from tests.model_server import Body, Outcome, Says, serve_model
+from tests.web.conftest import ASKS_ACME, KEYS, READS_ACME, READS_OTHER, ZH_QUESTION, Reviewed, client_of, review
 
 PAGES = ("/review", "/review/causes", "/review/savings")
 
@@ -152,3 +158,28 @@ async def test_no_page_is_kept_by_anybody_between_or_may_load_anything_from_else
     headers = (await client.get("/review")).headers
     assert headers["cache-control"] == "no-store"
     assert "default-src 'none'" in headers["content-security-policy"]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+async def test_the_cause_of_a_bad_answer_is_found_and_shown(tmp_path: Path, language: str) -> None:
+    question, right, other = TEXTS[language]
+
+    def say(body: Body, number: int) -> Outcome:
+        return Says(text=right if body["model"] == "big" else other)
+
+    with serve_model(answer_with=say) as server:
+        reviewed = await review(tmp_path, server, [question])
+        run = reviewed.run(0)
+        async with client_of(reviewed.app()) as client:
+            await client.post(f"/review/runs/{run}/mark", data={"bad": "yes", "reference": right.partition("[")[0]})
+            assert (await client.post(f"/review/runs/{run}/blame")).status_code == 303
+            text = (await client.get(f"/review/runs/{run}?lang=en")).text
+            assert WORDS["origin_means_router"][0] in text
+            assert "right 1 of 1" in text
+            assert re.findall(r'data-run="(\w+)"', (await client.get("/review?origin=router")).text) == [run]
+            assert "1 examined" in (await client.get("/review/causes?lang=en")).text
+
+
+def test_every_cause_and_lever_has_its_words() -> None:
+    names = {f"lever_{lever.name}" for lever in (*SUFFIXES, BYPASS, STORED)} | {f"origin_means_{one}" for one in FINDINGS}
+    assert names <= set(WORDS)

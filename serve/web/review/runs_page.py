@@ -8,7 +8,11 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from graph.blaming import blame
+from graph.replaying import Replayer
+from graph.services import Services
 from groat.blame.records import Kept, RunRecords, Wanted
+from groat.blame.reference import read_reference
 from groat.blame.snapshot import Finding, Mark
 from groat.costs.amounts import begin_of, utc_day
 from groat.errors import BadInput
@@ -27,6 +31,7 @@ class RunsPage:
     """What was asked and decided, from the kept runs."""
 
     runs: RunRecords
+    services: Services
 
     async def show(self, request: Request) -> Response:
         """Return the list, filtered as the address says."""
@@ -60,6 +65,8 @@ class RunsPage:
             bad=kept.marks[-1].bad if kept.marks else run.is_bad,
             marks=kept.marks,
             blamed=kept.blamed,
+            replays=seen.replays(kept.blamed.body) if kept.blamed else [],
+            reasons=seen.reasons(kept.blamed.body) if kept.blamed else [],
             picture=path_picture(run.path, words),
             cards=seen.cards(run),
             attempts=seen.attempts(run),
@@ -85,11 +92,27 @@ class RunsPage:
                 kind="person",
                 at=time.time(),
                 bad=said["bad"] == "yes",
-                reference={"text": right} if right else None,
+                reference={"answer": right} if right else None,
                 note=said.get("note", "").strip(),
             )
         )
         return RedirectResponse(f"/review/runs/{quote(run)}?told=marked", 303)
+
+    async def examine(self, request: Request) -> Response:
+        """Find out what the run's bad answer comes from, keep the verdict, and return to the run."""
+        kept = await self._kept(request)
+        if kept is None:
+            return page(request, "missing.html", status=404)
+        known = next((mark.reference for mark in reversed(kept.marks) if mark.reference), None)
+        _, blamed = await blame(
+            kept.snapshot,
+            self.services,
+            Replayer(self.services),
+            reference=None if known is None else read_reference(known),
+            mark=kept.marks[-1].kind if kept.marks else "person",
+        )
+        await self.runs.blame(blamed)
+        return RedirectResponse(f"/review/runs/{quote(kept.snapshot.run)}#cause", 303)
 
     async def causes(self, request: Request) -> Response:
         """Return what investigations found, day by day."""

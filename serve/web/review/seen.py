@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from groat.blame.snapshot import Snapshot
 from groat.costs.amounts import exact_sum
@@ -40,6 +40,21 @@ class SeenPassage(NamedTuple):
     pieces: list[Piece]
 
 
+class SeenReplay(NamedTuple):
+    """What came of changing one part, over all runs with it."""
+
+    lever: str
+    right: int
+    judged: int
+    """Runs that the judge had an opinion on."""
+    cost_usd: Decimal | None
+    answers: list[str]
+    """Each once."""
+    path: list[Box]
+    skipped: str
+    """Why it was not run; empty when it was."""
+
+
 def cards(run: Snapshot) -> list[Card]:
     """Return one card for each box that decided something, in the order of the graph."""
     found = [_card("check_cache", _cache(run))]
@@ -70,9 +85,38 @@ def verdicts(run: Snapshot) -> list[list[Fact]]:
     return [_verdict(one) for one in run.verdicts]
 
 
+def replays(body: Mapping[str, Any]) -> list[SeenReplay]:
+    """Return the counterfactual runs of an investigation, ``Blamed.body``, those of one lever together, in order."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for one in [*body["replays"], *((body.get("afresh") or {}).get("replays", []))]:
+        found.setdefault(one["lever"], []).append(one)
+    return [
+        SeenReplay(
+            lever=lever,
+            right=sum(one["right"] is True for one in runs),
+            judged=sum(one["right"] is not None for one in runs),
+            cost_usd=_sum([one["cost_usd"] for one in runs]),
+            answers=list(dict.fromkeys(one["answer"] for one in runs if not one["skipped"])),
+            path=list(runs[0]["path"]),
+            skipped=next((one["skipped"] for one in runs if one["skipped"]), ""),
+        )
+        for lever, runs in found.items()
+    ]
+
+
+def reasons(body: Mapping[str, Any]) -> list[Fact]:
+    """Return what an investigation saw in the record, and how likely it holds each origin."""
+    evidence = body["evidence"]
+    likely = [(f"p.{origin}", f"{p:.0%}") for origin, p in evidence["probabilities"].items()]
+    return [*_facts(evidence["facts"]), *likely, ("stopped", body["stopped"])]
+
+
 def total(charges: Iterable[Charge]) -> Decimal | None:
     """Return the sum in dollars; None when a price is unknown."""
-    amounts = [charge["cost_usd"] for charge in charges]
+    return _sum([charge["cost_usd"] for charge in charges])
+
+
+def _sum(amounts: Sequence[str | None]) -> Decimal | None:
     known = [amount for amount in amounts if amount is not None]
     return exact_sum(known) if len(known) == len(amounts) else None
 
