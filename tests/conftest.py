@@ -6,6 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("groat", settings.default, deadline=None)
+settings.load_profile("groat")
 
 _OURS = ("GROAT_", "OPENAI_", "LANGSMITH_", "LANGCHAIN_")
 _PROXIES = {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"}

@@ -34,7 +34,8 @@ _TOP = 44
 def path_picture(path: Sequence[Box], words: Words) -> Markup:
     """Return the graph with the boxes that a run went through, numbered in order, and the arrows that it took."""
     taken = set(pairwise(path))
-    ways = [*_ARROWS, *sorted(taken - set(_ARROWS))]
+    # Those that were taken last: they lie on top.
+    ways = sorted({*_ARROWS, *taken}, key=lambda way: (way in taken, way))
     arrows = Markup("").join(_arrow(start, end, used=(start, end) in taken) for start, end in ways)
     boxes = Markup("").join(_box(box, [n for n, one in enumerate(path, 1) if one == box], words) for box in _PLACES)
     says = words("path_says", boxes=" → ".join(words(f"box_{box}") for box in path))

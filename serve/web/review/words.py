@@ -24,6 +24,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "shortcuts_open": ("open", "打开"),
     "shortcuts_filter": ("filter", "筛选"),
     "shortcuts_pages": ("runs, causes, savings", "运行、原因、节省"),
+    "shortcuts_turn": ("newer, older; day before, after", "较新、较旧；前一天、后一天"),
     "shortcuts_mark": ("right, wrong", "正确、错误"),
     "shortcuts_help": ("these keys", "显示快捷键"),
     "close": ("Close", "关闭"),
