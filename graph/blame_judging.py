@@ -64,14 +64,19 @@ class ReferenceJudge:
 
     async def right(self, asked: Asked, answer: str, passages: Sequence[Passage]) -> bool | None:
         """Return whether the answer is right."""
-        if not self._reference.get("answerable", True):
-            return abstains(asked, answer)
-        if not answer or abstains(asked, answer):
-            return False
-        bare = without_citations(answer)
-        if self._reference.get("groups"):
-            return holds(self._reference, bare)
-        return _says(self._reference["answer"], bare, asked)
+        return answers_rightly(self._reference, asked, answer)
+
+
+def answers_rightly(reference: Reference, asked: Asked, answer: str) -> bool:
+    """Tell whether an answer is right by a reference that says enough."""
+    if not reference.get("answerable", True):
+        return abstains(asked, answer)
+    if not answer or abstains(asked, answer):
+        return False
+    bare = without_citations(answer)
+    if reference.get("groups"):
+        return holds(reference, bare)
+    return _says(reference["answer"], bare, asked)
 
 
 def _says(reference: str, answer: str, asked: Asked) -> bool:

@@ -14,6 +14,7 @@ from serve.cli.compress import fit_command as compress_fit_command
 from serve.cli.demo import demo_command
 from serve.cli.doctor import doctor_command
 from serve.cli.documents import forget_command, ingest_command
+from serve.cli.evaluate import eval_app
 from serve.cli.judge import judge_app
 from serve.cli.judge_fit import fit_command
 from serve.cli.ledger import ledger_command
@@ -49,6 +50,7 @@ app.add_typer(route_app, name="route")
 compress_app.command("fit", cls=SeveralValues)(compress_fit_command)
 compress_app.command("explain")(explain_command)
 app.add_typer(compress_app, name="compress")
+app.add_typer(eval_app, name="eval")
 
 
 def main() -> None:
