@@ -17,10 +17,9 @@ from typing_extensions import TypedDict
 from evals.blame_baselines import by_rules, stand_in
 from evals.blame_plan import KINDS, LANGUAGES, PAIRS, Row, candidates, questions_for, read_plan
 from evals.blame_plants import Planted, Planter
-from evals.blame_world import Bases
+from evals.blame_world import Bases, World
 from graph.blame_judging import AnswerJudge, ReferenceJudge
 from graph.blaming import blame
-from graph.replaying import Replayer
 from groat.types import Asked, Charge, Passage
 
 _TRIES: Final = 6
@@ -103,9 +102,9 @@ async def run(
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         bases = Bases(folder)
-        await bases.open()
+        world = World(folder, await bases.open())
         pool = questions_for({document: bases.text(document) for document in bases.documents})
-        planter = Planter(bases, folder / "cases", seed=seed)
+        planter = Planter(world, bases, seed=seed)
         wanted = [[row] for row in read_plan(plan, pool)] if plan else None
         cases: list[Case] = []
         missed = 0
@@ -116,7 +115,7 @@ async def run(
                 if planted is None:
                     missed += 1
                     continue
-                cases.append(await _blamed(planted, seed=seed, judge_error=judge_error))
+                cases.append(await _blamed(planted, world, seed=seed, judge_error=judge_error))
                 if progress is not None:
                     progress(len(cases), whole)
         return cases, missed
@@ -154,12 +153,12 @@ async def _planted(rows: Iterable[Row], quota: int, planter: Planter) -> AsyncIt
         yield planted
 
 
-async def _blamed(planted: Planted, *, seed: int, judge_error: float) -> Case:
-    row, services = planted.row, planted.world.services
+async def _blamed(planted: Planted, world: World, *, seed: int, judge_error: float) -> Case:
+    row = planted.row
     truth = ReferenceJudge(planted.reference)
     judge: AnswerJudge = NoisyJudge(truth, judge_error, f"{seed}/{row.id}") if judge_error else truth
     verdict, kept = await blame(
-        planted.run, services, Replayer(services), reference=planted.reference, mark="user", judge=judge
+        planted.run, world.services, world.replayer, reference=planted.reference, mark="user", judge=judge
     )  # fmt: skip
     return Case(
         id=row.id,

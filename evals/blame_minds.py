@@ -44,7 +44,7 @@ class Fact:
 class Mind:
     """What both models know of the questions of one case, and how able they are."""
 
-    facts: dict[str, Fact]
+    facts: dict[str, Fact] = field(default_factory=dict)
     """By question."""
     abilities: dict[tuple[Tier, str], Ability] = field(default_factory=dict)
     """By tier and question; "able" where nothing is said."""
@@ -52,6 +52,11 @@ class Mind:
     """Without the passage it says so, instead of quoting another."""
     seed: int = 0
     asked: Counter[tuple[Tier, str]] = field(default_factory=Counter)
+
+    def become(self, other: "Mind") -> None:
+        """Know what another one knows, and nothing else."""
+        self.facts, self.abilities, self.asked = dict(other.facts), dict(other.abilities), Counter(other.asked)
+        self.honest, self.seed = other.honest, other.seed
 
     def answer(self, tier: Tier, prompt: str) -> str:
         """Return the reply to a prompt."""

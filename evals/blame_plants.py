@@ -2,21 +2,16 @@
 
 import random
 from dataclasses import dataclass
-from pathlib import Path
 
 from evals.blame_minds import Fact, Mind
 from evals.blame_plan import Fault, Row
-from evals.blame_world import TENANT, Bases, PlantedKnowledge, World, other_value, reworded
+from evals.blame_world import TENANT, Bases, World, other_value, reworded
 from evals.helpcentre import Question
-from evals.word_vectors import WordVectors
 from graph.blame_judging import ReferenceJudge
-from graph.build import build_graph
-from graph.context import Context
-from graph.recording import Recorder
 from groat.blame.reference import Reference
 from groat.blame.snapshot import Snapshot
-from groat.blame.sqlite import SqliteRuns
 from groat.knowledge import KnowledgeBase
+from groat.types import Tier
 
 _HITS: frozenset[Fault] = frozenset({"stale", "wrong_hit"})
 
@@ -26,7 +21,6 @@ class Planted:
     """A case that shows its faults."""
 
     row: Row
-    world: World
     run: Snapshot
     reference: Reference
 
@@ -38,15 +32,15 @@ class Planter:
     rightly. What else may be wrong with a question is no planted fault, and such a question is left out.
 
     Args:
+        world: where they are planted; it holds the faults of the newest case only.
         bases: the documents.
-        folder: where each case gets a folder.
         seed: draws what is left to chance.
     """
 
-    def __init__(self, bases: Bases, folder: Path, *, seed: int) -> None:
+    def __init__(self, world: World, bases: Bases, *, seed: int) -> None:
         """Plant nothing yet."""
+        self._world = world
         self._bases = bases
-        self._folder = folder
         self._seed = seed
         self._sound: dict[str, bool] = {}
 
@@ -54,23 +48,21 @@ class Planter:
         """Return the run of a case; None when it cannot be planted."""
         if not await self._is_sound(row.question):
             return None
-        planting = _Planting(row, self._bases, self._folder / row.id, random.Random(f"{self._seed}/{row.id}"))
+        planting = _Planting(row, self._world, self._bases, random.Random(f"{self._seed}/{row.id}"))
         run = await planting.run()
         shows = await _is_right(row.question, run) == (not row.faults) and run.is_hit == planting.is_hit
-        return Planted(row=row, world=planting.world, run=run, reference=reference_of(row.question)) if shows else None
+        return Planted(row=row, run=run, reference=reference_of(row.question)) if shows else None
 
     async def _is_sound(self, question: Question) -> bool:
         """Tell whether either model answers rightly when nothing is wrong."""
         if (known := self._sound.get(question["id"])) is None:
             known = True
-            for fault in (None, "expensive"):
-                name = f"sound-{question['id']}-{fault}"
+            for dear in (False, True):
+                name = f"sound-{question['id']}"
                 row = Row(
                     id=name, question=question, faults=(), expected=(), other=None, variant=1
                 )  # fmt: skip
-                planting = _Planting(row, self._bases, self._folder / name, random.Random(name))
-                if fault is not None:
-                    planting.world.router.tiers[question["question"]] = "expensive"
+                planting = _Planting(row, self._world, self._bases, random.Random(name), tier="expensive" if dear else "cheap")
                 known = known and await _is_right(question, await planting.run())
             self._sound[question["id"]] = known
         return known
@@ -87,44 +79,40 @@ def reference_of(question: Question) -> Reference:
 
 
 class _Planting:
-    def __init__(self, row: Row, bases: Bases, folder: Path, rng: random.Random) -> None:
-        question = row.question
+    def __init__(self, row: Row, world: World, bases: Bases, rng: random.Random, *, tier: Tier = "cheap") -> None:
         self.row = row
         self.is_hit = bool(_HITS & set(row.faults)) or (not row.faults and row.variant % 2 == 0)
+        self.world = world
         self._bases = bases
         self._rng = rng
-        facts = {one["question"]: _fact(one) for one in (question, row.other) if one is not None}
-        honest = row.variant % 3 == 2
-        self.world = World(
-            folder=folder,
-            mind=Mind(facts=facts, honest=honest, seed=rng.randrange(2**32)),
-            knowledge=PlantedKnowledge(KnowledgeBase(folder / "none.sqlite", WordVectors())),
-        )
+        self._tier = tier
 
     async def run(self) -> Snapshot:
         """Plant what is kept first, then what goes wrong today, and ask."""
-        world, faults = self.world, self.row.faults
+        world, faults, question = self.world, self.row.faults, self.row.question
+        facts = {one["question"]: _fact(one) for one in (question, self.row.other) if one is not None}
         base = await self._bases.open()
-        world.knowledge.base = base
+        await world.begin(base, Mind(facts=facts, honest=self.row.variant % 3 == 2, seed=self._rng.randrange(2**32)))
+        world.router.tiers[question["question"]] = self._tier
         if "stale" in faults:
             await self._keep_what_was_true(base)
         elif "wrong_hit" in faults:
             assert self.row.other is not None  # a plan without it is refused
-            await self._ask(self.row.other)
+            await world.ask(self.row.other["question"])
             world.rule.taken.add((self.row.question["question"], self.row.other["question"]))
         elif self.is_hit:
-            await self._ask(self.row.question)
+            await world.ask(question["question"])
         world.mind.asked.clear()
         for fault in faults:
             await self._plant(fault)
-        return await self._ask(self.row.question)
+        return await world.ask(question["question"])
 
     async def _keep_what_was_true(self, base: KnowledgeBase) -> None:
         """Keep an answer on a document that has changed since, unseen by whoever tells versions."""
         question, world = self.row.question, self.world
         (document,) = question["documents"]
         world.knowledge.base = await self._changed(question)
-        await self._ask(question)
+        await world.ask(question["question"])
         world.knowledge.stuck = await world.knowledge.base.versions([document], tenant=TENANT)
         world.knowledge.base = base
         world.mind.facts[question["question"]] = _fact(question)
@@ -137,7 +125,7 @@ class _Planting:
         self.world.mind.facts[question["question"]] = Fact(
             groups=fact.groups, documents=fact.documents, changed=[[changes[group[0]]] for group in question["answer_groups"]]
         )
-        return await self._bases.changed(document, changes, self.world.folder.name)
+        return await self._bases.changed(document, changes, self.row.id)
 
     async def _plant(self, fault: Fault) -> None:
         world, text = self.world, self.row.question["question"]
@@ -168,18 +156,7 @@ class _Planting:
             self.world.knowledge.base = await self._changed(question)
         else:
             (document,) = question["documents"]
-            self.world.knowledge.base = await self._bases.without(document, self.world.folder.name)
-
-    async def _ask(self, question: Question) -> Snapshot:
-        world = self.world
-        runs = SqliteRuns(world.folder / "runs.sqlite")
-        recorder = Recorder(runs, share=1.0, texts=True, embedder=world.services.embedder.name)
-        graph = build_graph(world.with_recorder(recorder))
-        output = await graph.ainvoke({"question": question["question"]}, context=Context(tenant=TENANT))
-        await recorder.close(within_s=60)
-        kept = await runs.get(output["run"])
-        assert kept is not None  # it was written just now
-        return kept.snapshot
+            self.world.knowledge.base = await self._bases.without(document, self.row.id)
 
 
 def _fact(question: Question) -> Fact:

@@ -4,17 +4,21 @@ import random
 import re
 import shutil
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from evals.blame_minds import Mind, PlantedChat
 from evals.helpcentre import DOCUMENTS, Question, open_helpcentre
 from evals.word_vectors import WordVectors
+from graph.build import build_graph
+from graph.context import Context
 from graph.judging import LazyJudge
 from graph.recording import Recorder
+from graph.replaying import Replayer
 from graph.services import Services
 from groat.answering import Answerer, Endpoint
+from groat.blame.snapshot import Snapshot
+from groat.blame.sqlite import SqliteRuns
 from groat.cache import AnswerCache, SqliteStore
 from groat.cache.accept import AcceptRule
 from groat.cache.flight import Flights
@@ -188,27 +192,28 @@ class PlantedAcceptance(AcceptanceModel):
         return 0.0
 
 
-@dataclass(kw_only=True)
 class World:
-    """One case's parts, put together into services."""
+    """The real graph over parts that can be told to fail, one case after the other.
 
-    folder: Path
-    mind: Mind
-    knowledge: PlantedKnowledge
-    rule: PlantedRule = field(default_factory=lambda: PlantedRule(WordVectors.name))
-    router: PlantedRouter = field(default_factory=PlantedRouter)
-    compressor: PlantedCompressor = field(default_factory=PlantedCompressor)
-    acceptance: PlantedAcceptance = field(default_factory=PlantedAcceptance)
-    services: Services = field(init=False)
+    Args:
+        folder: of its stores.
+        base: the documents as they should be.
+    """
 
-    def __post_init__(self) -> None:
-        """Put the services together."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        ledger = SqliteLedger(self.folder / "ledger.sqlite")
-        models = {tier: PlantedChat(mind=self.mind, tier=tier) for tier in ("cheap", "expensive")}
-        prices = {"cheap": "gpt-5-mini", "expensive": "gpt-5.2"}
+    def __init__(self, folder: Path, base: KnowledgeBase) -> None:
+        """Put the services and the graph together; nothing fails yet."""
+        self.mind = Mind()
+        self.knowledge = PlantedKnowledge(base)
+        self.rule = PlantedRule(WordVectors.name)
+        self.router = PlantedRouter()
+        self.compressor = PlantedCompressor()
+        self.acceptance = PlantedAcceptance()
+        self.runs = SqliteRuns(folder / "runs.sqlite")
+        ledger = SqliteLedger(folder / "ledger.sqlite")
+        models: dict[Tier, tuple[str, str]] = {"cheap": ("small", "gpt-5-mini"), "expensive": ("big", "gpt-5.2")}
+        self._recorder = Recorder(self.runs, share=1.0, texts=True, embedder=WordVectors.name)
         self.services = Services(
-            answers=AnswerCache(SqliteStore(self.folder / "cache.sqlite"), self.rule),
+            answers=AnswerCache(SqliteStore(folder / "cache.sqlite"), self.rule),
             flights=Flights(),
             knowledge=self.knowledge,
             embedder=RecentQueries(WordVectors()),
@@ -216,25 +221,39 @@ class World:
             compressor=self.compressor,
             answerer=Answerer(
                 {
-                    "cheap": Endpoint(model=models["cheap"], name="small", priced_as=prices["cheap"], key_setting="none"),
-                    "expensive": Endpoint(
-                        model=models["expensive"], name="big", priced_as=prices["expensive"], key_setting="none"
-                    ),
+                    tier: Endpoint(model=PlantedChat(mind=self.mind, tier=tier), name=name, priced_as=price, key_setting="none")
+                    for tier, (name, price) in models.items()
                 }
             ),
             advisers=(),
             acceptance=self.acceptance,
             judge=LazyJudge("off"),
-            books=Books(PriceTable(), ledger, baseline_model=prices["expensive"]),
+            books=Books(PriceTable(), ledger, baseline_model=models["expensive"][1]),
             budgets=Budgets(ledger),
             tenants=frozenset({TENANT}),
             retrieve_k=12,
             context_tokens=1500,
+            recorder=self._recorder,
         )
+        self._graph = build_graph(self.services)
+        self.replayer = Replayer(self.services)
 
-    def with_recorder(self, recorder: Recorder) -> Services:
-        """Return the services with somebody who keeps runs."""
-        return replace(self.services, recorder=recorder)
+    async def begin(self, base: KnowledgeBase, mind: Mind) -> None:
+        """Forget the case before."""
+        self.mind.become(mind)
+        self.knowledge.base = base
+        for told in (self.knowledge.hidden, self.knowledge.stuck, self.router.tiers, self.compressor.dropped, self.rule.taken):
+            told.clear()
+        self.acceptance.strict = False
+        await self.services.answers.forget(everything=True)
+
+    async def ask(self, question: str) -> Snapshot:
+        """Put a question through the graph, and return the run as it was kept."""
+        output = await self._graph.ainvoke({"question": question}, context=Context(tenant=TENANT))
+        await self._recorder.close(within_s=60)
+        kept = await self.runs.get(output["run"])
+        assert kept is not None  # it was written just now
+        return kept.snapshot
 
 
 class Bases:
@@ -244,6 +263,7 @@ class Bases:
         """Open nothing yet."""
         self._folder = folder
         self._base = KnowledgeBase(folder / "base" / "knowledge.sqlite", WordVectors())
+        self._opened = False
         self._files = {name: path for path in DOCUMENTS.rglob("*.md") if (name := _id_of(path))}
 
     @property
@@ -257,7 +277,9 @@ class Bases:
 
     async def open(self) -> KnowledgeBase:
         """Return the base as it should be."""
-        await open_helpcentre(self._base, TENANT)
+        if not self._opened:
+            await open_helpcentre(self._base, TENANT)
+            self._opened = True
         return self._base
 
     async def without(self, document: str, name: str) -> KnowledgeBase:
