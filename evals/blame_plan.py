@@ -53,7 +53,8 @@ class Row:
     expected: tuple[str, ...]
     """Origins of which the verdict must name one."""
     other: Question | None
-    """Whose kept answer is served; only with "wrong_hit"."""
+    """Whose kept answer is served: with "wrong_hit" that of another question, with "stale" that of the same one in other words;
+    None with "stale" for an equal question."""
     variant: int
     """Which way a fault is planted where there are several."""
 
@@ -108,6 +109,8 @@ def candidates(
             other = _other(question, pool, rng) if "wrong_hit" in faults else None
             if "wrong_hit" in faults and other is None:
                 continue
+            if "stale" in faults and number % 2:
+                other = _same(question, pool, rng)
             yield Row(
                 id=f"{name}-{language}-{number}", question=question, faults=tuple(faults),
                 expected=tuple(faults) or ("no_fault",), other=other, variant=number,
@@ -121,6 +124,12 @@ def _other(question: Question, pool: Sequence[Question], rng: random.Random) -> 
         one for one in pool if one["documents"] == question["documents"] and one["answer_id"] != question["answer_id"]
     ]  # fmt: skip
     return rng.choice(near) if near else None
+
+
+def _same(question: Question, pool: Sequence[Question], rng: random.Random) -> Question | None:
+    """Return the same question in other words, where there is one."""
+    same = [one for one in pool if one["answer_id"] == question["answer_id"] and one["id"] != question["id"]]
+    return rng.choice(same) if same else None
 
 
 def read_plan(path: Path, pool: Mapping[Language, Sequence[Question]]) -> list[Row]:
@@ -161,7 +170,7 @@ def _row(raw: object, by_name: Mapping[str, Question], number: int) -> Row:
     expected = raw.get("expected", [*ordered] if ordered else "no_fault")
     if isinstance(expected, str):
         expected = [expected]
-    other = by_name.get(raw.get("other", ""))
+    other = by_name.get(raw.get("other", "")) if {"wrong_hit", "stale"} & set(ordered) else None
     if "wrong_hit" in ordered and other is None:
         raise ValueError('"other" must name the question whose answer is served')
     return Row(

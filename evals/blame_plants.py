@@ -94,6 +94,7 @@ class _Planting:
         base = await self._bases.open()
         await world.begin(base, Mind(facts=facts, honest=self.row.variant % 3 == 2, seed=self._rng.randrange(2**32)))
         world.router.tiers[question["question"]] = self._tier
+        world.router.p_cheap_ok = self._rng.uniform(0.905, 0.99)
         if "stale" in faults:
             await self._keep_what_was_true(base)
         elif "wrong_hit" in faults:
@@ -112,10 +113,14 @@ class _Planting:
         question, world = self.row.question, self.world
         (document,) = question["documents"]
         world.knowledge.base = await self._changed(question)
-        await world.ask(question["question"])
+        before, true = world.mind.facts[question["question"]], _fact(question)
+        if self.row.other is not None:
+            world.mind.facts[self.row.other["question"]] = before
+            world.rule.taken.add((question["question"], self.row.other["question"]))
+        await world.ask((self.row.other or question)["question"])
         world.knowledge.stuck = await world.knowledge.base.versions([document], tenant=TENANT)
         world.knowledge.base = base
-        world.mind.facts[question["question"]] = _fact(question)
+        world.mind.facts = dict.fromkeys(world.mind.facts, true)
 
     async def _changed(self, question: Question) -> KnowledgeBase:
         """Return a state of the documents in which the answer is another one, which the models then read."""
@@ -135,8 +140,13 @@ class _Planting:
             case "model_cheap":
                 world.mind.abilities["cheap", text] = "slips"
             case "model_expensive":
-                world.router.tiers[text] = "expensive"
                 world.mind.abilities["expensive", text] = "slips" if self.row.variant % 2 else "unable"
+                if self.row.variant % 4 < 2:
+                    world.router.tiers[text] = "expensive"
+                else:
+                    # A wrong cheap answer was rejected before, and rightly so.
+                    world.mind.abilities["cheap", text] = "unable"
+                    world.acceptance.strict = True
             case "compression":
                 world.compressor.dropped[text] = [string for group in reworded(self.row.question) for string in group]
             case "retrieval":

@@ -124,6 +124,8 @@ class PlantedRouter(Router):
     def __init__(self) -> None:
         """Send everything to the cheap model."""
         self.tiers: dict[str, Tier] = {}
+        self.p_cheap_ok = 0.95
+        """What it says of a question that it sends to the cheap model."""
 
     async def refresh(self) -> None:
         """There is nothing to take over."""
@@ -143,7 +145,7 @@ class PlantedRouter(Router):
         return {
             "tier": chosen if tier == "auto" else tier,
             "kind": question_kind(asked["text"]),
-            "p_cheap_ok": 0.93 if chosen == "cheap" else 0.6,
+            "p_cheap_ok": round(self.p_cheap_ok, 4) if chosen == "cheap" else 0.6,
             "threshold": 0.9,
             "reasons": [],
             "artifact": "planted",
