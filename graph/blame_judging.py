@@ -23,6 +23,8 @@ TEXTS_ERR: Final = 0.08
 PANEL_ERR: Final = 0.2
 """How often a model that marks an answer without a reference is wrong about it."""
 _ALIKE: Final = 0.5
+_UNLIKE: Final = 0.4
+"""Overlap of words from which on two answers may say the same, and below which they do not."""
 _GOOD: Final = 0.6
 _SHORT: Final = 12
 """Characters up to which a reference is looked for in the answer as it stands."""
@@ -140,5 +142,8 @@ def says_the_same(asked: Asked, one: str, other: str) -> bool | None:
     """Tell whether two answers to one question say the same; None when that is not sure."""
     if abstains(asked, one) or abstains(asked, other):
         return one == other
-    found = same_answer(one, other, language=asked["answer_language"], differences=differences(one, other))
+    language = asked["answer_language"]
+    found = same_answer(one, other, language=language, differences=differences(one, other))
+    if found == "undecided" and agreement(one, other, language=language) < _UNLIKE:
+        return False
     return {"right": True, "wrong": False, "undecided": None}[found]

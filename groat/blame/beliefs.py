@@ -11,6 +11,8 @@ from groat.blame.snapshot import Finding
 Beliefs = Mapping[Hypothesis, float]
 """Probabilities of hypotheses; they sum to 1."""
 
+_WORTH = 0.005
+"""Bits for each unit of cost that a lever must be expected to tell."""
 _ANOTHER_RIGHT = 0.04
 """Probability that a right answer, asked for again, comes out as another one."""
 
@@ -105,7 +107,7 @@ def most_telling(beliefs: Beliefs, levers: Sequence[Lever], costs: Mapping[str, 
     """
     gains = {lever: _gain(beliefs, lever, error) / costs[lever.name] for lever in levers}
     best = max(gains, key=lambda lever: gains[lever], default=None)
-    return best if best is not None and gains[best] > 1e-4 else None
+    return best if best is not None and gains[best] > _WORTH else None
 
 
 def _gain(beliefs: Beliefs, lever: Lever, error: float) -> float:

@@ -209,7 +209,9 @@ def _verdict(state: _State, afresh: Verdict | None) -> Verdict:
             origin=deeper, cause=afresh.cause, confidence=round(p * afresh.confidence, 4), second=afresh.second,
             replays=tuple(state.replays), facts=state.facts, beliefs=shown, stopped=afresh.stopped, afresh=afresh,
         )  # fmt: skip
-    clear = p >= (SURE if state.stopped == "budget" else LIKELY) and ORIGIN[cause] != "unclear"
+    # Nothing is named that was not looked into, however likely it was from the start.
+    least = LIKELY if any(not replay.skipped for replay in state.replays) or state.stopped != "budget" else SURE
+    clear = p >= least and ORIGIN[cause] != "unclear"
     other = accomplice(state.beliefs, cause) if clear and cause != "none" else None
     return Verdict(
         origin=ORIGIN[cause] if clear else "unclear",

@@ -10,6 +10,7 @@ from typer.core import TyperCommand
 
 from groat.costs.prices import PriceTable
 from groat.errors import BadInput
+from serve.cli.bench_blame import blame_command
 from serve.cli.bench_bound import bound_command
 from serve.cli.bench_cache import speed_command
 from serve.cli.bench_compress import compress_command
@@ -168,3 +169,4 @@ bench_app.command("cache-speed", cls=SeveralValues)(speed_command)
 bench_app.command("cache-bound", cls=SeveralValues)(bound_command)
 bench_app.command("route", cls=SeveralValues)(route_command)
 bench_app.command("compress", cls=SeveralValues)(compress_command)
+bench_app.command("blame")(blame_command)
