@@ -113,6 +113,18 @@ async def at_anchors(rows: Sequence[Given], embedder: Embedder) -> list[Report]:
     ]
 
 
+def asked_of(row: Row) -> Asked:
+    """Return the row's question as the graph would hand it on."""
+    return {
+        "text": row.question,
+        "language": row.language,
+        "answer_language": row.language,
+        "search_text": row.question,
+        "history": [],
+        "tenant": "default",
+    }
+
+
 def at_losses(rows: Sequence[Given], losses: Sequence[float], judged_by: str) -> list[Report]:
     """Return what the stop rule keeps for each promised loss."""
     found: list[Report] = []
@@ -164,17 +176,9 @@ def _ranked(one: Given, context: Context, method: str) -> np.ndarray[tuple[int],
 
 
 def _at_loss(one: Given, loss: float) -> One:
-    asked: Asked = {
-        "text": one.row.question,
-        "language": one.row.language,
-        "answer_language": one.row.language,
-        "search_text": one.row.question,
-        "history": [],
-        "tenant": "default",
-    }
     begun = time.process_time()
     shortened = Compressor(one.stop).shorten(
-        asked, one.row.passages, tier="expensive", max_loss=loss,
+        asked_of(one.row), one.row.passages, tier="expensive", max_loss=loss,
         question_vector=one.question, sentence_vectors=one.matrices,
     )  # fmt: skip
     return _result(one.row, shortened["passages"], shortened["tokens_before"], time.process_time() - begun)

@@ -104,6 +104,11 @@ def read_rows(path: Path, told: Callable[[str], None] | None = None, *, by_gold:
                 yield row
 
 
+def spread(rows: Sequence[Row], most: int | None) -> list[Row]:
+    """Return so many of the rows, evenly spread; all when ``most`` is None."""
+    return list(rows) if most is None else list(rows[:: max(1, len(rows) // most)][:most])
+
+
 def grouped(rows: Sequence[Row]) -> list[str]:
     """Return the name of each row's group: rows that share a gold document, or are one question in two languages."""
     parents: dict[str, str] = {}

@@ -61,10 +61,9 @@ def compress_command(
 
 def read(path: Path, rows: int | None, skip_bad: bool, *, by_gold: bool = False) -> "list[Row]":
     """Return the rows of a file, or so many of them evenly spread."""
-    from evals.compression_rows import read_rows
+    from evals.compression_rows import read_rows, spread
 
-    found = list(read_rows(path, _told if skip_bad else None, by_gold=by_gold))
-    return found if rows is None else found[:: max(1, len(found) // rows)][:rows]
+    return spread(list(read_rows(path, _told if skip_bad else None, by_gold=by_gold)), rows)
 
 
 def _told(message: str) -> None:
