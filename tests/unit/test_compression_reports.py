@@ -16,23 +16,24 @@ NOISE = {
     "en": "Parcel {n} travels by train to town {n}. ",
     "zh": "包裹{n}由火车运送到{n}号城。",
 }
+ASKED = {"en": "How does parcel 7 travel?", "zh": "包裹7怎么运送？"}
 # Too long to fit where the better ones leave a gap.
-HIDDEN = {"en": f"Only Graz has one{', far and wide' * 30}.", "zh": f"只有格拉茨有{'，远近皆知' * 30}。"}
-ASKED = {"en": "Where is a parcel 7 office?", "zh": "哪里有包裹7的办事处？"}
+HIDDEN = {"en": f"some say on a donkey{', slow but sure' * 30}.", "zh": f"有人说骑驴{'，慢而稳' * 30}。"}
 
 
 def _line(language: str) -> str:
     # The answer shares no word with the question, and the noise does: words alone lose it.
     noise = "".join(NOISE[language].format(n=number) for number in range(60))
+    texts = [noise, HIDDEN[language]]
     return json.dumps(
         {
             "id": f"hidden-{language}",
             "source": "made",
             "lang": language,
             "question": ASKED[language],
-            "docs": [{"id": "d0", "title": "", "text": f"{noise}{HIDDEN[language]} {noise}", "gold": True}],
-            "answer_groups": [[{"en": "Graz", "zh": "格拉茨"}[language]]],
-            "gold_sentences": [{"doc": "d0", "text": HIDDEN[language]}],
+            "docs": [{"id": f"d{n}", "title": "", "text": text, "gold": n == 1} for n, text in enumerate(texts)],
+            "answer_groups": [[{"en": "donkey", "zh": "骑驴"}[language]]],
+            "gold_sentences": [{"doc": "d1", "text": HIDDEN[language]}],
         },
         ensure_ascii=False,
     )
