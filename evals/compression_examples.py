@@ -6,6 +6,7 @@ python -m evals.compression_examples --data FILE... --vectors FOLDER [--fit FILE
 import asyncio
 import sys
 from collections.abc import Sequence
+from typing import Literal
 
 from typing_extensions import TypedDict
 
@@ -16,6 +17,12 @@ from groat.compression.compressor import Compressor, Plan
 from groat.compression.explain import Line, explain
 from groat.compression.selection import subset, tokens_of
 from groat.errors import BadInput
+
+
+class Dropped(Line):
+    """A sentence that an answer needs and that was left out."""
+
+    why: Literal["ranked behind all that was kept", "no room for its length"]
 
 
 class Loss(TypedDict):
@@ -33,10 +40,9 @@ class Loss(TypedDict):
     """Of the whole context."""
     estimated_loss: float | None
     """Chance of losing the answer, as estimated at the largest measured share within what was kept; None below all of them."""
-    dropped: list[Line]
-    """Sentences that an answer needs and that were left out, with their rank and the evidence that sank them."""
+    dropped: list[Dropped]
     last_kept: Line
-    """The kept sentence of the lowest rank: the dropped ones would have had to stand before it."""
+    """The kept sentence of the lowest rank."""
 
 
 def losses(rows: Sequence[Given], *, max_loss: float | None, keep: float | None, most: int) -> list[Loss]:
@@ -67,6 +73,7 @@ def _loss(one: Given, *, max_loss: float | None, keep: float | None) -> Loss | N
     lines = explain(one.stop, plan, before)["lines"]
     needed = [flag for passage in row.needed() for flag in passage]
     kept = tokens_of(shorter) / max(before, 1)
+    last = max((line for line in lines if line["kept"]), key=lambda line: line["rank"])
     return {
         "file": one.file,
         "id": row.id,
@@ -77,9 +84,14 @@ def _loss(one: Given, *, max_loss: float | None, keep: float | None) -> Loss | N
         "kept": round(kept, 4),
         "sentences": len(lines),
         "estimated_loss": _estimated(one, plan, kept),
-        "dropped": [line for line, flag in zip(lines, needed, strict=True) if flag and not line["kept"]],
-        "last_kept": max((line for line in lines if line["kept"]), key=lambda line: line["rank"]),
+        "dropped": [_dropped(line, last) for line, flag in zip(lines, needed, strict=True) if flag and not line["kept"]],
+        "last_kept": last,
     }
+
+
+def _dropped(line: Line, last: Line) -> Dropped:
+    before = line["rank"] < last["rank"]
+    return {**line, "why": "no room for its length" if before else "ranked behind all that was kept"}
 
 
 def _estimated(one: Given, plan: Plan, kept: float) -> float | None:
@@ -96,7 +108,7 @@ def told(loss: Loss) -> str:
         f"  answer:  {' and '.join(' / '.join(group) for group in loss['answer_groups'])}",
     ]
     for line in loss["dropped"]:
-        lines.append(f"  dropped: rank {line['rank']} of {loss['sentences']}, {', '.join(line['because'])}")
+        lines.append(f"  dropped: {line['why']}: rank {line['rank']} of {loss['sentences']}, {', '.join(line['because'])}")
         lines.append(f"           {line['title']}: {line['text']}")
     last = loss["last_kept"]
     return "\n".join([*lines, f"  last kept: rank {last['rank']}, {', '.join(last['because'])}"])
