@@ -105,8 +105,11 @@ def read_rows(path: Path, told: Callable[[str], None] | None = None, *, by_gold:
 
 
 def spread(rows: Sequence[Row], most: int | None) -> list[Row]:
-    """Return so many of the rows, evenly spread; all when ``most`` is None."""
-    return list(rows) if most is None else list(rows[:: max(1, len(rows) // most)][:most])
+    """Return so many of the rows that are measured alike, evenly spread; all when ``most`` is None."""
+    if most is None:
+        return list(rows)
+    alike = [[row for row in rows if row.by_strings == by_strings] for by_strings in (True, False)]
+    return [row for some in alike for row in some[:: max(1, len(some) // most)][:most]]
 
 
 def grouped(rows: Sequence[Row]) -> list[str]:

@@ -38,7 +38,11 @@ def build_graph(s: Services, *, checkpointer: BaseCheckpointSaver[str] | None = 
     add = partial(add_box, g, s.flights)
     add("retrieve", Retrieve(knowledge=s.knowledge, k=s.retrieve_k, max_tokens=s.context_tokens))
     add("route", RouteQuestion(router=s.router, embedder=s.embedder, books=s.books, budgets=s.budgets))
-    add("compress", Compress(compressor=s.compressor, knowledge=s.knowledge, embedder=s.embedder))
+    compress = Compress(
+        compressor=s.compressor, knowledge=s.knowledge, embedder=s.embedder, answerer=s.answerer, books=s.books,
+        budgets=s.budgets, pruner=s.pruner,
+    )  # fmt: skip
+    add("compress", compress)
     add("answer_cheap", AnswerCheap(answerer=s.answerer, books=s.books, budgets=s.budgets))
     add("answer_expensive", AnswerExpensive(answerer=s.answerer, books=s.books, budgets=s.budgets))
     validate = Validate(

@@ -11,10 +11,10 @@ from langchain_core.embeddings import Embeddings
 
 from graph.auditing import open_audits, open_tallies
 from graph.judging import OFF, LazyJudge
-from graph.models import open_advisers, open_answerer
+from graph.models import open_advisers, open_answerer, open_pruner
 from graph.route_auditing import open_route_audits
 from graph.settings import IN_MEMORY, Settings
-from groat.answering import Adviser, Answerer
+from groat.answering import Adviser, Answerer, Endpoint
 from groat.cache import AnswerCache, AnswerStore, MemoryStore, RedisStore, SqliteStore
 from groat.cache.audit import Audits
 from groat.cache.counts import Counts
@@ -63,6 +63,8 @@ class Services:
     tenants: frozenset[str]
     retrieve_k: int
     context_tokens: int
+    pruner: Endpoint | None = None
+    """A small model that says which sentences of a context are needed; None for nobody."""
     audits: Audits | None = None
     """Looks again at what the cache decided; None for nobody."""
     route_audits: RouteAudits | None = None
@@ -117,6 +119,7 @@ def open_services(settings: Settings, *, embeddings: Embedder | None = None) -> 
         compressor=Compressor(LearnedStop.load()),
         answerer=answerer,
         advisers=open_advisers(settings, answerer, books),
+        pruner=open_pruner(settings),
         acceptance=_acceptance(),
         judge=judge,
         books=books,

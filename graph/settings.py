@@ -101,6 +101,13 @@ class Settings(BaseModel):
             "model again), model:NAME or judge:NAME, each with @BASE_URL if need be, separated by commas; empty: nobody."
         ),
     ] = ()
+    pruner: Annotated[
+        str,
+        Field(
+            description="Small model that says which sentences of the documents are needed, NAME or NAME@BASE_URL, billed like "
+            "any call; empty: none, the learned order decides."
+        ),
+    ] = ""
     budget_usd_per_day: Annotated[
         Decimal | None, Field(ge=0, description="Most that all tenants together may spend in one UTC day; empty: no budget.")
     ] = None

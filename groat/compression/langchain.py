@@ -10,6 +10,7 @@ from langchain_core.documents import BaseDocumentCompressor, Document
 from pydantic import ConfigDict, Field, SkipValidation
 
 from groat.compression.compressor import Compressor
+from groat.compression.pruning import Pruner, ask_pruner
 from groat.embedding import Embedder, Matrix
 from groat.errors import BadInput
 from groat.text import clean_question, detect_language, sentence_spans
@@ -34,6 +35,8 @@ class GroatCompressor(BaseDocumentCompressor):
     """Largest share of questions whose answer may be lost; None to fill ``max_tokens``."""
     max_tokens: int | None = Field(default=None, ge=1)
     """Most tokens of all documents together."""
+    pruner: SkipValidation[Pruner] | None = None
+    """A model of your own that says which sentences are needed; the stop rule still says how many."""
     tier: Literal["cheap", "expensive"] = "expensive"
     """The cheap tier is held to the upper end of the measured loss, so it keeps more."""
 
@@ -71,6 +74,7 @@ class GroatCompressor(BaseDocumentCompressor):
         matrices: list[Matrix | None] = []
         if self.embedder is not None:
             matrices = [await self._vectors(passage, self.embedder) for passage in passages]
+        pruned = None if self.pruner is None else await ask_pruner(self.pruner, question, passages)
         shortened = await asyncio.to_thread(
             self.compressor.shorten,
             asked,
@@ -80,6 +84,7 @@ class GroatCompressor(BaseDocumentCompressor):
             max_tokens=self.max_tokens,
             question_vector=None if self.embedder is None else await self.embedder.query(question),
             sentence_vectors=matrices,
+            pruned=pruned,
         )
         told = {name: shortened[name] for name in ("tokens_before", "tokens_after", "reason")}
         found = []

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from evals.compression_rows import Row
 
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave broken rows out and name them.")]
-Rows = Annotated[int | None, typer.Option(min=1, help="So many rows of each file, evenly spread; all without it.")]
+Rows = Annotated[int | None, typer.Option(min=1, help="So many rows of each file and measure, evenly spread; all without it.")]
 Words = Annotated[bool, typer.Option("--words", help="Rank by words alone, without vectors.")]
 Vectors = Annotated[Path, typer.Option(help="Folder where vectors are kept between measurements.")]
 
