@@ -104,6 +104,11 @@ def read_rows(path: Path, told: Callable[[str], None] | None = None, *, by_gold:
                 yield row
 
 
+def recorded_rows(texts: Sequence[str]) -> list[Row]:
+    """Return the rows that records of compression hold (``groat.compression.records.training_row``)."""
+    return [_row(json.loads(text), number) for number, text in enumerate(texts, 1)]
+
+
 def spread(rows: Sequence[Row], most: int | None) -> list[Row]:
     """Return so many of the rows that are measured alike, evenly spread; all when ``most`` is None."""
     if most is None:
@@ -145,12 +150,12 @@ def _row(raw: dict[str, Any], number: int) -> Row:
                 "document_id": str(document["id"]),
                 "version": "",
                 "title": document.get("title") or "",
-                "heading": "",
+                "heading": document.get("heading") or "",
                 "text": document["text"],
                 "language": detect_language(document["text"]),
                 "sentences": sentence_spans(document["text"]),
                 "score": 0.0,
-                "similarity": None,
+                "similarity": document.get("similarity"),
             }
             for document in raw["docs"]
         ],

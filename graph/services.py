@@ -10,6 +10,7 @@ from types import ModuleType
 from langchain_core.embeddings import Embeddings
 
 from graph.auditing import open_audits, open_tallies
+from graph.decompressing import Decompressions, open_decompressions
 from graph.judging import OFF, LazyJudge
 from graph.models import open_advisers, open_answerer, open_pruner
 from graph.route_auditing import open_route_audits
@@ -65,6 +66,8 @@ class Services:
     context_tokens: int
     pruner: Endpoint | None = None
     """A small model that says which sentences of a context are needed; None for nobody."""
+    decompressions: Decompressions | None = None
+    """Records what came of questions that were tried again on their full context; None for nobody."""
     audits: Audits | None = None
     """Looks again at what the cache decided; None for nobody."""
     route_audits: RouteAudits | None = None
@@ -108,6 +111,7 @@ def open_services(settings: Settings, *, embeddings: Embedder | None = None) -> 
         tallies=open_tallies(settings),
     )
     store = _answer_store(settings)
+    compressor = Compressor(LearnedStop.load())
     services = Services(
         answers=AnswerCache(store, rule, policy=CachePolicy.load(settings.cache_policy), counts=_counts(settings)),
         flights=Flights(
@@ -116,7 +120,8 @@ def open_services(settings: Settings, *, embeddings: Embedder | None = None) -> 
         knowledge=KnowledgeBase(settings.data_dir / "knowledge.sqlite", embedder),
         embedder=embedder,
         router=open_router(settings, embedder.name),
-        compressor=Compressor(LearnedStop.load()),
+        compressor=compressor,
+        decompressions=open_decompressions(settings, compressor.version),
         answerer=answerer,
         advisers=open_advisers(settings, answerer, books),
         pruner=open_pruner(settings),

@@ -108,6 +108,13 @@ class Settings(BaseModel):
             "any call; empty: none, the learned order decides."
         ),
     ] = ""
+    compress_records: Annotated[
+        Literal["off", "figures", "rows"],
+        Field(
+            description="Record how often the full context mends what the shortened one lacked: off, figures without any text, "
+            "or rows to fit on, with the questions' and passages' texts."
+        ),
+    ] = "off"
     budget_usd_per_day: Annotated[
         Decimal | None, Field(ge=0, description="Most that all tenants together may spend in one UTC day; empty: no budget.")
     ] = None

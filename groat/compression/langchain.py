@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field, SkipValidation
 
 from groat.compression.compressor import Compressor
 from groat.compression.pruning import Pruner, ask_pruner
+from groat.compression.selection import origins
 from groat.embedding import Embedder, Matrix
 from groat.errors import BadInput
 from groat.text import clean_question, detect_language, sentence_spans
@@ -118,13 +119,3 @@ def _passage(document: Document, number: int) -> Passage:
         "score": 0.0,
         "similarity": None,
     }
-
-
-def origins(whole: Passage, shorter: Passage) -> list[tuple[int, int]]:
-    """Return where the sentences of the shorter passage stand in the whole one, in characters."""
-    found = []
-    spans = iter(whole["sentences"])
-    for start, end in shorter["sentences"]:
-        sentence = shorter["text"][start:end]
-        found.append(next(span for span in spans if whole["text"][span[0] : span[1]] == sentence))
-    return found

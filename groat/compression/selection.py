@@ -77,6 +77,16 @@ def subset(passage: Passage, kept: set[int]) -> Passage:
     return {**passage, "text": text, "sentences": spans}
 
 
+def origins(whole: Passage, shorter: Passage) -> list[tuple[int, int]]:
+    """Return where the sentences of the shorter passage stand in the whole one, in characters."""
+    found = []
+    spans = iter(whole["sentences"])
+    for start, end in shorter["sentences"]:
+        sentence = shorter["text"][start:end]
+        found.append(next(span for span in spans if whole["text"][span[0] : span[1]] == sentence))
+    return found
+
+
 def tokens_of(passages: Sequence[Passage]) -> int:
     """Return the tokens of all texts."""
     return sum(count_tokens(passage["text"]) for passage in passages)
