@@ -1,70 +1,31 @@
-"""How often the answer is still there, and at how many tokens: groat's compressor beside simpler ones."""
+"""How often the answer is still there, and at how many tokens: groat's compressor beside simpler ones and LangChain's."""
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from statistics import fmean, median
 
 import numpy as np
-from scipy.stats import beta
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.model_selection import GroupKFold
-from typing_extensions import TypedDict
 
+from evals.compression_anchors import SETTINGS, Anchors
+from evals.compression_figures import One, Report, reports_of
 from evals.compression_rows import Row, grouped
 from evals.fit_compression import labelled, vectors_of
 from groat.compression import Calibration, LearnedStop
-from groat.compression.compressor import Compressor
+from groat.compression.compressor import Compressor, fitting
 from groat.compression.context import Context
 from groat.compression.evidence import bm25
 from groat.compression.fit import FOLDS, fit
 from groat.compression.selection import select, subset, tokens_of
 from groat.embedding import Embedder, Matrix, Vector
+from groat.text import words
 from groat.types import Asked, Passage
 
-METHODS = ("bm25", "vectors", "fused", "gold")
-"""What stands beside groat at a fixed share: words, vectors, the ranking that groat had before, and what people named."""
-
-
-class Figures(TypedDict):
-    """What one way of shortening did to some rows."""
-
-    n: int
-    kept: float
-    """Mean share of tokens kept, 0..1."""
-    retention: float
-    """Share of rows, 0..1, whose answer is still there."""
-    lost: float
-    lost_ci: tuple[float, float]
-    """95 % Clopper-Pearson interval of ``lost``."""
-    gold_recall: float | None
-    """Mean share of the gold sentences kept; None where nobody named any."""
-    ms_p50: float
-    """Processor time of one context, splitting and ranking included, embedding not."""
-    empty: int
-
-
-class Report(Figures):
-    """One file, language and setting."""
-
-    name: str
-    lang: str
-    method: str
-    setting: str
-    judged_by: str
-    by_kind: dict[str, Figures]
-
-
-@dataclass(frozen=True, kw_only=True)
-class One:
-    """What became of one row."""
-
-    row: Row
-    lost: bool
-    kept: float
-    gold_recall: float | None
-    ms: float
-    empty: bool
+METHODS = ("truncation", "tfidf", "bm25", "vectors", "fused", "gold")
+"""What stands beside groat at a fixed share: the first sentences, words in two ways, vectors, the ranking that groat had
+before, and what people named."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,34 +79,84 @@ async def _cross_fitted(rows: Sequence[Row], fit_on: Sequence[Row], embedder: Em
 def at_shares(rows: Sequence[Given], shares: Sequence[float], judged_by: str) -> list[Report]:
     """Return what each way of ranking keeps at fixed shares of the tokens."""
     found: list[Report] = []
+    files = [one.file for one in rows]
     for share in shares:
-        for method in ("groat", *METHODS):
-            results = [
-                (one.file, _at_share(one, method, share)) for one in rows if method != "vectors" or one.question is not None
-            ]
-            found += _reports(
-                results, method=method, setting=f"keep {share:g}", judged_by=judged_by if method == "groat" else ""
-            )
+        mine = [_at_share(one, "groat", share) for one in rows]
+        setting = f"keep {share:g}"
+        found += reports_of(files, mine, method="groat", setting=setting, judged_by=judged_by)
+        for method in METHODS:
+            if method != "vectors" or all(one.question is not None for one in rows):
+                theirs = [replace(_at_share(one, method, share), groat=own) for one, own in zip(rows, mine, strict=True)]
+                found += reports_of(files, theirs, method=method, setting=setting)
     return found
+
+
+async def at_anchors(rows: Sequence[Given], embedder: Embedder) -> list[Report]:
+    """Return what LangChain's compressors keep, and beside each what groat keeps in as many tokens of the same row.
+
+    Raises:
+        MissingExtra: LangChain's packages are not installed.
+    """
+    anchors, files = Anchors(embedder), [one.file for one in rows]
+    results: dict[str, list[One]] = defaultdict(list)
+    for one in rows:
+        shorten = await anchors.prepare(one.row)
+        for setting in SETTINGS:
+            begun = time.process_time()
+            shorter = shorten(setting)
+            theirs = _result(one.row, shorter, tokens_of(one.row.passages), time.process_time() - begun)
+            results[setting.name].append(replace(theirs, groat=_within(one, tokens_of(shorter))))
+    return [
+        report
+        for name, theirs in results.items()
+        for report in reports_of(files, theirs, method=name.split(maxsplit=2)[0], setting=name.split(maxsplit=1)[1])
+    ]
+
+
+def asked_of(row: Row) -> Asked:
+    """Return the row's question as the graph would hand it on."""
+    return {
+        "text": row.question,
+        "language": row.language,
+        "answer_language": row.language,
+        "search_text": row.question,
+        "history": [],
+        "tenant": "default",
+    }
 
 
 def at_losses(rows: Sequence[Given], losses: Sequence[float], judged_by: str) -> list[Report]:
     """Return what the stop rule keeps for each promised loss."""
     found: list[Report] = []
+    files = [one.file for one in rows]
     for loss in losses:
-        results = [(one.file, _at_loss(one, loss)) for one in rows]
-        found += _reports(results, method="groat", setting=f"max_loss {loss:g}", judged_by=judged_by)
+        results = [_at_loss(one, loss) for one in rows]
+        found += reports_of(files, results, method="groat", setting=f"max_loss {loss:g}", judged_by=judged_by)
     return found
 
 
 def _at_share(one: Given, method: str, share: float) -> One:
     begun = time.process_time()
     context = Context.take_apart(one.row.question, one.row.language, one.row.passages, one.question, one.matrices)
-    order = np.argsort(-_ranked(one, context, method), kind="stable")
     whole = tokens_of(one.row.passages)
-    chosen = select(context, order, budget=max(int(share * whole), 1))
+    budget = max(int(share * whole), 1)
+    if method == "truncation":
+        inside = np.cumsum(context.tokens) <= budget
+        chosen = [{j for (owner, j), kept in zip(context.places, inside, strict=True) if kept and owner == i}
+                  for i in range(len(one.row.passages))]  # fmt: skip
+    else:
+        chosen = select(context, np.argsort(-_ranked(one, context, method), kind="stable"), budget=budget)
     shorter = [subset(passage, chosen[i]) for i, passage in enumerate(one.row.passages) if chosen[i]]
     return _result(one.row, shorter, whole, time.process_time() - begun)
+
+
+def _within(one: Given, budget: int) -> One:
+    """Return what groat's order makes of a row in so many tokens, marks included."""
+    begun = time.process_time()
+    context = Context.take_apart(one.row.question, one.row.language, one.row.passages, one.question, one.matrices)
+    chosen = fitting(context, one.stop.order(context).best_first, max(budget, 1))
+    shorter = [subset(passage, chosen[i]) for i, passage in enumerate(one.row.passages) if chosen[i]]
+    return _result(one.row, shorter, tokens_of(one.row.passages), time.process_time() - begun)
 
 
 def _ranked(one: Given, context: Context, method: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
@@ -158,21 +169,16 @@ def _ranked(one: Given, context: Context, method: str) -> np.ndarray[tuple[int],
     if method == "gold":
         needed = [flag for passage in one.row.needed() for flag in passage]
         return np.asarray(needed, dtype=np.float64)
+    if method == "tfidf":
+        rows = TfidfVectorizer(analyzer=words).fit_transform([*context.texts, context.question])
+        return np.asarray((rows[:-1] @ rows[-1].T).todense(), dtype=np.float64).ravel()
     return bm25(dict.fromkeys(context.asked, 1.0), context.bags)
 
 
 def _at_loss(one: Given, loss: float) -> One:
-    asked: Asked = {
-        "text": one.row.question,
-        "language": one.row.language,
-        "answer_language": one.row.language,
-        "search_text": one.row.question,
-        "history": [],
-        "tenant": "default",
-    }
     begun = time.process_time()
     shortened = Compressor(one.stop).shorten(
-        asked, one.row.passages, tier="expensive", max_loss=loss,
+        asked_of(one.row), one.row.passages, tier="expensive", max_loss=loss,
         question_vector=one.question, sentence_vectors=one.matrices,
     )  # fmt: skip
     return _result(one.row, shortened["passages"], shortened["tokens_before"], time.process_time() - begun)
@@ -187,48 +193,3 @@ def _result(row: Row, shorter: Sequence[Passage], whole: int, seconds: float) ->
         ms=seconds * 1000,
         empty=not shorter,
     )
-
-
-def _reports(results: Sequence[tuple[str, One]], *, method: str, setting: str, judged_by: str) -> list[Report]:
-    parts: dict[tuple[str, str], list[One]] = defaultdict(list)
-    for name, one in results:
-        parts[name, one.row.language].append(one)
-        if len({file for file, _ in results}) > 1:
-            parts["all", one.row.language].append(one)
-    return [
-        {
-            "name": name,
-            "lang": language,
-            "method": method,
-            "setting": setting,
-            "judged_by": judged_by,
-            **figures_of(part),
-            "by_kind": {kind: figures_of(some) for kind, some in _split(part, lambda one: one.row.kind).items()},
-        }
-        for (name, language), part in sorted(parts.items(), key=lambda item: (item[0][0] == "all", item[0]))
-    ]
-
-
-def _split(results: Sequence[One], by: Callable[[One], str]) -> dict[str, list[One]]:
-    parts: dict[str, list[One]] = defaultdict(list)
-    for one in results:
-        parts[by(one)].append(one)
-    return dict(sorted(parts.items()))
-
-
-def figures_of(results: Sequence[One]) -> Figures:
-    """Return the figures of at least one row."""
-    lost, total = sum(one.lost for one in results), len(results)
-    recalls = [one.gold_recall for one in results if one.gold_recall is not None]
-    low = 0.0 if lost == 0 else float(beta.ppf(0.025, lost, total - lost + 1))
-    high = 1.0 if lost == total else float(beta.ppf(0.975, lost + 1, total - lost))
-    return {
-        "n": total,
-        "kept": round(fmean(one.kept for one in results), 4),
-        "retention": round(1 - lost / total, 4),
-        "lost": round(lost / total, 4),
-        "lost_ci": (round(low, 4), round(high, 4)),
-        "gold_recall": round(fmean(recalls), 4) if recalls else None,
-        "ms_p50": round(median(one.ms for one in results), 2),
-        "empty": sum(one.empty for one in results),
-    }

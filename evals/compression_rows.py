@@ -27,6 +27,8 @@ class Row:
     gold: list[tuple[str, str]]
     """(document id, sentence) of the sentences that people, or the answer's place, name as needed."""
     gold_documents: frozenset[str]
+    by_strings: bool = True
+    """Whether the answer can be looked for; a yes or no cannot, and the gold sentences stand for it."""
 
     @property
     def kind(self) -> Literal["one fact", "several facts", "other language"]:
@@ -38,7 +40,8 @@ class Row:
 
     def needed(self) -> list[list[bool]]:
         """Return for each sentence of each passage whether an answer needs it: gold, or with the answer in a gold document."""
-        strings = [string.casefold() for group in self.answer_groups for string in group]
+        groups = self.answer_groups if self.by_strings else []
+        strings = [string.casefold() for group in groups for string in group]
         return [self._needed(passage, strings) for passage in self.passages]
 
     def _needed(self, passage: Passage, strings: Sequence[str]) -> list[bool]:
@@ -61,19 +64,21 @@ class Row:
         return sum("".join(sentence.split()) in texts[document] for document, sentence in self.gold) / len(self.gold)
 
     def holds_answer(self, passages: Sequence[Passage]) -> bool:
-        """Tell whether every group has one of its strings in the passages, case aside."""
+        """Tell whether every group has one of its strings in the passages, case aside; or all gold sentences are there."""
+        if not self.by_strings:
+            return self.gold_recall(passages) == 1.0
         text = "\n".join(passage["text"] for passage in passages).casefold()
         return all(any(string.casefold() in text for string in group) for group in self.answer_groups)
 
 
-def read_rows(path: Path, told: Callable[[str], None] | None = None) -> Iterator[Row]:
+def read_rows(path: Path, told: Callable[[str], None] | None = None, *, by_gold: bool = False) -> Iterator[Row]:
     """Yield the rows of a file whose full context holds the answer, one passage a document, in the order given.
-
-    Rows whose answer cannot be looked for as a string (``string_metric`` false) are left out.
 
     Args:
         path: .jsonl or .jsonl.gz.
         told: gets the message about a broken row, which is left out; without it the first broken row ends the reading.
+        by_gold: also rows whose answer cannot be looked for as a string (``string_metric`` false) but that name their gold
+            sentences, all of which must then be kept.
 
     Raises:
         BadInput: a row is broken; the message names file, line and what is wrong. Or there is no such file.
@@ -94,8 +99,22 @@ def read_rows(path: Path, told: Callable[[str], None] | None = None) -> Iterator
                     raise BadInput(message) from error
                 told(message)
                 continue
-            if raw.get("string_metric", True) and row.answer_groups and row.holds_answer(row.passages):
+            usable = row.answer_groups if row.by_strings else by_gold
+            if usable and row.holds_answer(row.passages):
                 yield row
+
+
+def recorded_rows(texts: Sequence[str]) -> list[Row]:
+    """Return the rows that records of compression hold (``groat.compression.records.training_row``)."""
+    return [_row(json.loads(text), number) for number, text in enumerate(texts, 1)]
+
+
+def spread(rows: Sequence[Row], most: int | None) -> list[Row]:
+    """Return so many of the rows that are measured alike, evenly spread; all when ``most`` is None."""
+    if most is None:
+        return list(rows)
+    alike = [[row for row in rows if row.by_strings == by_strings] for by_strings in (True, False)]
+    return [row for some in alike for row in some[:: max(1, len(some) // most)][:most]]
 
 
 def grouped(rows: Sequence[Row]) -> list[str]:
@@ -124,18 +143,19 @@ def _row(raw: dict[str, Any], number: int) -> Row:
         answer_groups=raw["answer_groups"],
         gold=[(str(one["doc"]), one["text"]) for one in raw.get("gold_sentences", []) if one["text"].strip()],
         gold_documents=frozenset(str(document["id"]) for document in raw["docs"] if document.get("gold")),
+        by_strings=bool(raw.get("string_metric", True)),
         passages=[
             {
                 "id": str(document["id"]),
                 "document_id": str(document["id"]),
                 "version": "",
                 "title": document.get("title") or "",
-                "heading": "",
+                "heading": document.get("heading") or "",
                 "text": document["text"],
                 "language": detect_language(document["text"]),
                 "sentences": sentence_spans(document["text"]),
                 "score": 0.0,
-                "similarity": None,
+                "similarity": document.get("similarity"),
             }
             for document in raw["docs"]
         ],

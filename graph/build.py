@@ -7,10 +7,11 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
 from graph.context import Context
+from graph.decompressing import recorded
 from graph.edges import after_cache, after_compress, after_route, after_validate
 from graph.landing import add_box
-from graph.recording import EndsSeen, HitsSeen
-from graph.route_auditing import Watched
+from graph.recording import ends_seen, hits_seen
+from graph.route_auditing import watched
 from graph.services import Services
 from graph.state import Input, Output, State
 from nodes import Knobs
@@ -35,19 +36,21 @@ def build_graph(s: Services, *, checkpointer: BaseCheckpointSaver[str] | None = 
         answers=s.answers, flights=s.flights, knowledge=s.knowledge, embedder=s.embedder, answerer=s.answerer, books=s.books,
         tenants=s.tenants, audits=s.audits, scope=s.scope,
     )  # fmt: skip
-    g.add_node("check_cache", check_cache if s.recorder is None else HitsSeen(box=check_cache, recorder=s.recorder))
+    g.add_node("check_cache", hits_seen(check_cache, s.recorder))
     add = partial(add_box, g, s.flights)
     add("retrieve", Retrieve(knowledge=s.knowledge, k=s.retrieve_k, max_tokens=s.context_tokens))
     add("route", RouteQuestion(router=s.router, embedder=s.embedder, books=s.books, budgets=s.budgets))
-    add("compress", Compress(compressor=s.compressor, knowledge=s.knowledge, embedder=s.embedder))
+    add("compress", Compress(
+        compressor=s.compressor, knowledge=s.knowledge, embedder=s.embedder, answerer=s.answerer, books=s.books,
+        budgets=s.budgets, pruner=s.pruner,
+    ))  # fmt: skip
     add("answer_cheap", AnswerCheap(answerer=s.answerer, books=s.books, budgets=s.budgets))
     add("answer_expensive", AnswerExpensive(answerer=s.answerer, books=s.books, budgets=s.budgets))
     validate = Validate(
         books=s.books, budgets=s.budgets, knowledge=s.knowledge, embedder=s.embedder, answerer=s.answerer,
         acceptance=s.acceptance, advisers=s.advisers,
     )  # fmt: skip
-    watched = validate if s.route_audits is None else Watched(box=validate, audits=s.route_audits)
-    add("validate", watched if s.recorder is None else EndsSeen(box=watched, recorder=s.recorder))
+    add("validate", ends_seen(recorded(watched(validate, s.route_audits), s.decompressions), s.recorder))
     add("remember", Remember(answers=s.answers, flights=s.flights, embedder=s.embedder, audits=s.audits))
 
     g.add_edge(START, "check_cache")

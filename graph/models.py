@@ -74,6 +74,14 @@ def open_advisers(settings: Settings, answerer: Answerer, books: Books) -> tuple
     return tuple(replace(one, number=place) for place, one in enumerate(found, 1))
 
 
+def open_pruner(settings: Settings) -> Endpoint | None:
+    """Return the model that says which sentences are needed; None when the setting names none."""
+    name, _, base_url = settings.pruner.partition("@")
+    if not name:
+        return None
+    return remote(settings, "cheap", name, base_url or settings.cheap_base_url, key=settings.fallback_api_key)
+
+
 def _typical(adviser: Adviser, books: Books) -> float:
     told = _TYPICAL_OUT if adviser.role == "answer" else 1
     price = books.worst_case(_TYPICAL_IN, told, adviser.endpoint.priced_as)

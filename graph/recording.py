@@ -10,6 +10,7 @@ from langgraph.runtime import Runtime
 from opentelemetry import trace
 
 from graph.context import Context
+from graph.decompressing import Recorded
 from graph.route_auditing import Watched
 from graph.settings import Settings
 from groat.answering import PROMPT_VERSION
@@ -142,7 +143,7 @@ class Ends(Validates):
 class EndsSeen:
     """The box ``validate``, which tells of every question that was settled there."""
 
-    box: Validate | Watched
+    box: Validate | Watched | Recorded
     recorder: Recorder
 
     async def __call__(self, state: Ends, runtime: Runtime[Knobs]) -> Validated:
@@ -152,6 +153,16 @@ class EndsSeen:
             named = _named(runtime)
             self.recorder.settled(lambda: _ended(state, update, runtime.context, named, self.recorder.embedder))
         return update
+
+
+def hits_seen(box: CheckCache, recorder: Recorder | None) -> "CheckCache | HitsSeen":
+    """Return the box ``check_cache``, with the recorder told of what ends there unless there is none."""
+    return box if recorder is None else HitsSeen(box=box, recorder=recorder)
+
+
+def ends_seen(box: Validate | Watched | Recorded, recorder: Recorder | None) -> "Validate | Watched | Recorded | EndsSeen":
+    """Return the box ``validate``, with the recorder told of what is settled there unless there is none."""
+    return box if recorder is None else EndsSeen(box=box, recorder=recorder)
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,7 @@ class Replayer:
                 books=BlameBooks.beside(services.books),
                 audits=None,
                 route_audits=None,
+                decompressions=None,
                 recorder=_Capture(services.embedder.name),
             )
         )

@@ -87,6 +87,11 @@ class Watched:
         return update
 
 
+def watched(box: Validate, audits: RouteAudits | None) -> "Validate | Watched":
+    """Return the box, with the audits told of every question unless there are none."""
+    return box if audits is None else Watched(box=box, audits=audits)
+
+
 def _ended(state: Needs, update: Update, knobs: Knobs) -> Ended:
     verdicts = [*state["verdicts"], *update["verdicts"]]
     return Ended(

@@ -10,12 +10,13 @@ from types import ModuleType
 from langchain_core.embeddings import Embeddings
 
 from graph.auditing import open_audits, open_tallies
+from graph.decompressing import Decompressions, open_decompressions
 from graph.judging import OFF, LazyJudge
-from graph.models import open_advisers, open_answerer
+from graph.models import open_advisers, open_answerer, open_pruner
 from graph.recording import Recorder, open_recorder
 from graph.route_auditing import open_route_audits
 from graph.settings import IN_MEMORY, Settings
-from groat.answering import Adviser, Answerer
+from groat.answering import Adviser, Answerer, Endpoint
 from groat.cache import AnswerCache, AnswerStore, MemoryStore, RedisStore, SqliteStore
 from groat.cache.audit import Audits
 from groat.cache.counts import Counts
@@ -64,6 +65,10 @@ class Services:
     tenants: frozenset[str]
     retrieve_k: int
     context_tokens: int
+    pruner: Endpoint | None = None
+    """A small model that says which sentences of a context are needed; None for nobody."""
+    decompressions: Decompressions | None = None
+    """Records what came of questions that were tried again on their full context; None for nobody."""
     audits: Audits | None = None
     """Looks again at what the cache decided; None for nobody."""
     route_audits: RouteAudits | None = None
@@ -120,6 +125,7 @@ def open_services(settings: Settings, *, embeddings: Embedder | None = None) -> 
         compressor=Compressor(LearnedStop.load()),
         answerer=answerer,
         advisers=open_advisers(settings, answerer, books),
+        pruner=open_pruner(settings),
         acceptance=_acceptance(),
         judge=judge,
         books=books,
@@ -133,6 +139,7 @@ def open_services(settings: Settings, *, embeddings: Embedder | None = None) -> 
         audits=open_audits(settings, services, store),
         route_audits=open_route_audits(settings, services),
         recorder=open_recorder(settings, embedder.name),
+        decompressions=open_decompressions(settings, services.compressor.version),
     )
 
 

@@ -103,6 +103,20 @@ class Settings(BaseModel):
             "model again), model:NAME or judge:NAME, each with @BASE_URL if need be, separated by commas; empty: nobody."
         ),
     ] = ()
+    pruner: Annotated[
+        str,
+        Field(
+            description="Small model that says which sentences of the documents are needed, NAME or NAME@BASE_URL, billed like "
+            "any call; empty: none, the learned order decides."
+        ),
+    ] = ""
+    compress_records: Annotated[
+        Literal["off", "figures", "rows"],
+        Field(
+            description="Record how often the full context mends what the shortened one lacked: off, figures without any text, "
+            "or rows to fit on, with the questions' and passages' texts."
+        ),
+    ] = "off"
     budget_usd_per_day: Annotated[
         Decimal | None, Field(ge=0, description="Most that all tenants together may spend in one UTC day; empty: no budget.")
     ] = None

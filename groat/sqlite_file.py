@@ -5,7 +5,7 @@ import contextlib
 import sqlite3
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -84,6 +84,48 @@ class SqliteFile:
         self._connection, self._close, self._file = None, None, None
         if self._on_close is not None:
             self._on_close()
+
+
+def open_tables(path: Path, tables: Sequence[str], *, version: int) -> sqlite3.Connection:
+    """Open a file of one's own, made with owner-only rights and these tables at the first use; for ``SqliteFile``.
+
+    Args:
+        path: the file.
+        tables: statements that make the tables.
+        version: of the tables, 1 or more.
+
+    Raises:
+        StorageError: a newer groat wrote it.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    db = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False)
+    try:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = NORMAL")
+        with transaction(db):
+            found = int(db.execute("PRAGMA user_version").fetchone()[0])
+            if found > version:
+                raise StorageError(f"{path} was written by a newer groat (schema {found}); update groat to read it")
+            if found < version:
+                for table in tables:
+                    db.execute(table)
+                db.execute(f"PRAGMA user_version = {version}")
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def unusable(what: str, path: Path, error: Exception) -> StorageError:
+    """Return one sentence about records that cannot be used; ``what`` names them, such as "records of routing"."""
+    name = str(getattr(error, "sqlite_errorname", "") or "")
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return StorageError(f"the {what} {path} are locked by another process; end that process or try again")
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or isinstance(error, ValueError):
+        return StorageError(f"the {what} {path} are damaged; move the file away, recording starts anew")
+    why = getattr(error, "strerror", "") or name or type(error).__name__
+    return StorageError(f"the {what} {path} cannot be used ({why}); check the folder, the disk and the rights")
 
 
 @contextlib.contextmanager

@@ -63,6 +63,7 @@ class AnswerCheap:
             tier=self.tier,
             spent=state["charges"],
             max_cost_usd=runtime.context.max_cost_usd,
+            purpose="decompress" if state["verdicts"] and state["verdicts"][-1]["step"] == "decompress" else "answer",
         )
         terms = self._terms(key, state, runtime, purse)
         attempt = await try_answer(self.answerer, state["asked"], self._wanted(state, runtime), terms)

@@ -1,17 +1,20 @@
 """Shorten the passages to what the question needs."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from langgraph.runtime import Runtime
 from typing_extensions import TypedDict
 
-from groat.compression import Compressor, full
+from groat.answering import Answerer, ChatPruner, Endpoint
+from groat.compression import Compressor, ask_pruner, full
+from groat.costs import Books, Budgets, Purse
 from groat.embedding import Embedder
 from groat.knowledge import Knowledge
 from groat.tracing import names
-from groat.types import Asked, Passage, Route, Shortened, Verdict
+from groat.types import Asked, Charge, Passage, Route, Shortened, Tier, Verdict
 from groat.validation import tier_after
-from nodes import Knobs
+from nodes import Knobs, paid_terms
 
 LOSS_SHARE = 2.0
 """Lost answers that compression may cause, for each unit of quality that may be lost: what validation finds missing is tried
@@ -21,16 +24,20 @@ again on the full context, and half of it is assumed to come back that way (assu
 class Needs(TypedDict):
     """What this box reads."""
 
+    run: str
+    asked_at: float
     asked: Asked
     passages: list[Passage]
     route: Route
     verdicts: list[Verdict]
+    charges: list[Charge]
 
 
 class Update(TypedDict):
     """What this box writes."""
 
     shortened: Shortened
+    charges: list[Charge]
     path: list[str]
 
 
@@ -41,22 +48,20 @@ class Compress:
     compressor: Compressor
     knowledge: Knowledge
     embedder: Embedder
+    answerer: Answerer
+    books: Books
+    budgets: Budgets
+    pruner: Endpoint | None
+    """A small model that says which sentences are needed; None leaves it to the learned order."""
 
     async def __call__(self, state: Needs, runtime: Runtime[Knobs]) -> Update:
         """Return the shortened context, or the full one once validation asked for it."""
         steps = [verdict["step"] for verdict in state["verdicts"]]
+        charges: list[Charge] = []
         if "decompress" in steps:
             shortened = full(state["passages"], reason="an answer from the shortened context lacked support")
         else:
-            tier = tier_after(state["route"]["tier"], steps)
-            shortened = self.compressor.shorten(
-                state["asked"],
-                state["passages"],
-                tier=tier,
-                max_loss=LOSS_SHARE * runtime.context.max_quality_loss,
-                question_vector=await self.embedder.query(state["asked"]["search_text"]),
-                sentence_vectors=await self.knowledge.sentence_vectors(state["passages"]),
-            )
+            shortened, charges = await self._shortened(state, runtime, tier_after(state["route"]["tier"], steps))
         runtime.stream_writer(
             {
                 names.EVENT: names.COMPRESSED,
@@ -66,4 +71,37 @@ class Compress:
                 "reason": shortened["reason"],
             }
         )
-        return {"shortened": shortened, "path": ["compress"]}
+        return {"shortened": shortened, "charges": charges, "path": ["compress"]}
+
+    async def _shortened(self, state: Needs, runtime: Runtime[Knobs], tier: Tier) -> tuple[Shortened, list[Charge]]:
+        shorten = partial(
+            self.compressor.shorten,
+            state["asked"],
+            state["passages"],
+            tier=tier,
+            max_loss=LOSS_SHARE * runtime.context.max_quality_loss,
+            question_vector=await self.embedder.query(state["asked"]["search_text"]),
+            sentence_vectors=await self.knowledge.sentence_vectors(state["passages"]),
+        )
+        shortened = shorten()
+        if self.pruner is None or shortened["tokens_after"] >= shortened["tokens_before"]:
+            # Nothing goes, so there is nothing to choose from.
+            return shortened, []
+        purse = Purse(
+            self.books,
+            self.budgets,
+            run=state["run"],
+            tenant=state["asked"]["tenant"],
+            box="compress",
+            tier=tier,
+            spent=state["charges"],
+            max_cost_usd=runtime.context.max_cost_usd,
+            purpose="compress",
+        )
+        key = f"{state['run']}:compress:{len(state['verdicts'])}"
+        terms = paid_terms(key, self.pruner, purse, asked_at=state["asked_at"], deadline_s=runtime.context.deadline_s)
+        pruner = ChatPruner(answerer=self.answerer, endpoint=self.pruner, asked=state["asked"], terms=terms, tier=tier)
+        pruned = await ask_pruner(
+            pruner, state["asked"]["search_text"], state["passages"], timeout_s=runtime.context.deadline_s
+        )
+        return shorten(pruned=pruned), purse.charges

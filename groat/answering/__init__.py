@@ -7,6 +7,7 @@ from groat.answering.endpoint import Endpoint, Reply, Sent
 from groat.answering.limits import Gate, Limiter, Limits, ProcessLimiter
 from groat.answering.opinions import Adviser, adviser_prompt, ask_adviser, mark_of, opinion_of, together
 from groat.answering.prompts import NO_ANSWER, PROMPT_VERSION, Repair, build_prompt, no_answer_text, system_messages
+from groat.answering.pruning import ChatPruner
 from groat.answering.runner import ASSUMED_OUTPUT, Watch
 from groat.answering.settle import Settled, first_token_ms, messages_of, settle
 from groat.answering.usage import prompt_tokens
@@ -19,6 +20,7 @@ __all__ = [
     "Adviser",
     "Answerer",
     "Breakers",
+    "ChatPruner",
     "Endpoint",
     "Gate",
     "Limiter",

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groat.compression.context import Context
+from groat.compression.pruning import Pruned
 from groat.compression.selection import select, subset, tokens_of
 from groat.compression.stopping import Order, Population, Stop
 from groat.embedding import Matrix, Vector
@@ -65,6 +66,7 @@ class Compressor:
         max_tokens: int | None = None,
         question_vector: Vector | None = None,
         sentence_vectors: Sequence[Matrix | None] = (),
+        pruned: Pruned | None = None,
     ) -> Shortened:
         """Return the passages with the sentences that matter, in their order. Never empty when ``passages`` is not.
 
@@ -77,6 +79,7 @@ class Compressor:
                 is longer than the budget is sent alone.
             question_vector: vector of ``asked["search_text"]``; None to rank by words alone.
             sentence_vectors: one matrix per passage, a row for each of its sentences; None for a passage without vectors.
+            pruned: what a model said of the same passages; it chooses which sentences fill what the stop rule asks for.
 
         Raises:
             BadInput: neither a loss nor a budget is given, or one is out of its range.
@@ -84,7 +87,7 @@ class Compressor:
         before = tokens_of(passages)
         plan = self.plan(
             asked, passages, tier=tier, max_loss=max_loss, max_tokens=max_tokens, before=before,
-            question_vector=question_vector, sentence_vectors=sentence_vectors,
+            question_vector=question_vector, sentence_vectors=sentence_vectors, pruned=pruned,
         )  # fmt: skip
         if isinstance(plan, str):
             if not passages:
@@ -110,6 +113,7 @@ class Compressor:
         before: int | None = None,
         question_vector: Vector | None = None,
         sentence_vectors: Sequence[Matrix | None] = (),
+        pruned: Pruned | None = None,
     ) -> Plan | str:
         """Return what ``shorten`` keeps, or the reason why it leaves everything as it is; the arguments are the same.
 
@@ -142,6 +146,8 @@ class Compressor:
             reason = f"at most {max_tokens} tokens kept" + (f", fewer than are needed {promise}" if promise else "")
         elif before - budget < LEAST_SAVING:
             return f"only {max(before - budget, 0)} of {before} tokens could go {promise}".rstrip()
+        if pruned is not None:
+            order, reason = pruned.order(order), f"{reason.rstrip()}; {pruned.told}"
         kept = fitting(context, order.best_first, budget)
         return Plan(context=context, order=order, kept=kept, budget=budget, reason=reason)
 

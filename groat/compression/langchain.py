@@ -10,6 +10,8 @@ from langchain_core.documents import BaseDocumentCompressor, Document
 from pydantic import ConfigDict, Field, SkipValidation
 
 from groat.compression.compressor import Compressor
+from groat.compression.pruning import Pruner, ask_pruner
+from groat.compression.selection import origins
 from groat.embedding import Embedder, Matrix
 from groat.errors import BadInput
 from groat.text import clean_question, detect_language, sentence_spans
@@ -34,6 +36,8 @@ class GroatCompressor(BaseDocumentCompressor):
     """Largest share of questions whose answer may be lost; None to fill ``max_tokens``."""
     max_tokens: int | None = Field(default=None, ge=1)
     """Most tokens of all documents together."""
+    pruner: SkipValidation[Pruner] | None = None
+    """A model of your own that says which sentences are needed; the stop rule still says how many."""
     tier: Literal["cheap", "expensive"] = "expensive"
     """The cheap tier is held to the upper end of the measured loss, so it keeps more."""
 
@@ -71,6 +75,7 @@ class GroatCompressor(BaseDocumentCompressor):
         matrices: list[Matrix | None] = []
         if self.embedder is not None:
             matrices = [await self._vectors(passage, self.embedder) for passage in passages]
+        pruned = None if self.pruner is None else await ask_pruner(self.pruner, question, passages)
         shortened = await asyncio.to_thread(
             self.compressor.shorten,
             asked,
@@ -80,6 +85,7 @@ class GroatCompressor(BaseDocumentCompressor):
             max_tokens=self.max_tokens,
             question_vector=None if self.embedder is None else await self.embedder.query(question),
             sentence_vectors=matrices,
+            pruned=pruned,
         )
         told = {name: shortened[name] for name in ("tokens_before", "tokens_after", "reason")}
         found = []
@@ -113,13 +119,3 @@ def _passage(document: Document, number: int) -> Passage:
         "score": 0.0,
         "similarity": None,
     }
-
-
-def origins(whole: Passage, shorter: Passage) -> list[tuple[int, int]]:
-    """Return where the sentences of the shorter passage stand in the whole one, in characters."""
-    found = []
-    spans = iter(whole["sentences"])
-    for start, end in shorter["sentences"]:
-        sentence = shorter["text"][start:end]
-        found.append(next(span for span in spans if whole["text"][span[0] : span[1]] == sentence))
-    return found

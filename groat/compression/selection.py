@@ -3,26 +3,22 @@
 from collections.abc import Sequence
 
 import numpy as np
-import regex
 from numpy.typing import NDArray
 
 from groat.compression.blocks import FENCE, text_of
 from groat.compression.context import Context
-from groat.text import count_tokens
+from groat.compression.repeats import POINTS_BACK, Said
+from groat.text import count_tokens, fold
 from groat.types import Passage
 
 GAP = "…"
 """Stands where sentences were left out."""
 _GAP_TOKENS = 2
 
-_POINTS_BACK = regex.compile(
-    r"^(?:it|he|she|they|this|that|these|those|its|his|her|their)\b|^(?:他们|她们|它们|他|她|它|其|此|该)", regex.IGNORECASE
-)
-
 
 def companion(passage: Passage, number: int) -> int | None:
     """Return the sentence without which this one cannot be understood: what "it" or 它 at its beginning stands for."""
-    if number and _POINTS_BACK.match(text_of(passage, number)):
+    if number and POINTS_BACK.match(text_of(passage, number)):
         return number - 1
     return None
 
@@ -30,7 +26,7 @@ def companion(passage: Passage, number: int) -> int | None:
 def select(context: Context, order: Sequence[int] | NDArray[np.intp], *, budget: int) -> list[set[int]]:
     """Return the numbers of the sentences to keep, one set a passage: the best that fit, and always the best one.
 
-    A sentence that is kept already, letter by letter, is not kept a second time.
+    A sentence that says what a kept one says (``Said.has``) is not kept a second time.
 
     Args:
         context: the sentences.
@@ -40,18 +36,20 @@ def select(context: Context, order: Sequence[int] | NDArray[np.intp], *, budget:
     together = context.units
     first = np.searchsorted(context.owner, np.arange(len(context.passages)))
     kept: list[set[int]] = [set() for _ in context.passages]
-    said: set[str] = set()
+    said = Said()
+    tops = [f"{fold(passage['title'])} > {fold(passage['heading'])}" for passage in context.passages]
     spent = 0
     for place in order:
         i, j = context.places[place]
         group = together[i][j] - kept[i]
-        if not group or (len(group) == 1 and context.texts[place] in said):
+        if not group:
             continue
         cost = int(sum(context.tokens[first[i] + n] for n in group)) + (0 if j - 1 in kept[i] else _GAP_TOKENS)
-        if spent and spent + cost > budget:
+        if (spent and spent + cost > budget) or (len(group) == 1 and said.has(context.texts[place], tops[i])):
             continue
         kept[i] |= group
-        said |= {context.texts[first[i] + n] for n in group}
+        for number in group:
+            said.add(context.texts[first[i] + number], tops[i])
         spent += cost
         before = companion(context.passages[i], min(group))
         if before is not None and before not in kept[i]:
@@ -59,7 +57,8 @@ def select(context: Context, order: Sequence[int] | NDArray[np.intp], *, budget:
             more = int(sum(context.tokens[first[i] + n] for n in extra))
             if spent + more <= budget:
                 kept[i] |= extra
-                said |= {context.texts[first[i] + n] for n in extra}
+                for number in extra:
+                    said.add(context.texts[first[i] + number], tops[i])
                 spent += more
     return kept
 
@@ -76,6 +75,16 @@ def subset(passage: Passage, kept: set[int]) -> Passage:
         text += sentence
         last = number
     return {**passage, "text": text, "sentences": spans}
+
+
+def origins(whole: Passage, shorter: Passage) -> list[tuple[int, int]]:
+    """Return where the sentences of the shorter passage stand in the whole one, in characters."""
+    found = []
+    spans = iter(whole["sentences"])
+    for start, end in shorter["sentences"]:
+        sentence = shorter["text"][start:end]
+        found.append(next(span for span in spans if whole["text"][span[0] : span[1]] == sentence))
+    return found
 
 
 def tokens_of(passages: Sequence[Passage]) -> int:

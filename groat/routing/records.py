@@ -8,9 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from groat.errors import StorageError
 from groat.routing.rows import Side
-from groat.sqlite_file import SqliteFile, transaction
+from groat.sqlite_file import SqliteFile, open_tables, transaction, unusable
 from groat.types import Language, Tier
 
 SCHEMA_VERSION: Final = 1
@@ -106,7 +105,11 @@ class RouteRecords:
         most_decisions: int = MOST_DECISIONS,
     ) -> None:
         """Open nothing yet."""
-        self._file = SqliteFile(path, _connect, lambda error: _explained(path, error))
+        self._file = SqliteFile(
+            path,
+            lambda path: open_tables(path, _TABLES, version=SCHEMA_VERSION),
+            lambda error: unusable("records of routing", path, error),
+        )
         self._keep_s = keep_days * 86_400
         self._most = {"outcomes": most_outcomes, "decisions": most_decisions}
         self._written = 0
@@ -197,34 +200,3 @@ def _outcome(row: sqlite3.Row) -> Outcome:
     for side in ("cheap", "expensive"):
         values[side] = None if values[side] is None else Side(**json.loads(values[side]))
     return Outcome(**values, **{**context, "similarities": tuple(context["similarities"])})
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path.touch(mode=0o600)
-    db = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False)
-    try:
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = NORMAL")
-        with transaction(db):
-            version = int(db.execute("PRAGMA user_version").fetchone()[0])
-            if version > SCHEMA_VERSION:
-                raise StorageError(f"{path} was written by a newer groat (schema {version}); update groat to read it")
-            if version < SCHEMA_VERSION:
-                for table in _TABLES:
-                    db.execute(table)
-                db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-    except BaseException:
-        db.close()
-        raise
-    return db
-
-
-def _explained(path: Path, error: Exception) -> StorageError:
-    name = str(getattr(error, "sqlite_errorname", "") or "")
-    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-        return StorageError(f"the records of routing {path} are locked by another process; end that process or try again")
-    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or isinstance(error, ValueError):
-        return StorageError(f"the records of routing {path} are damaged; move the file away, recording starts anew")
-    what = getattr(error, "strerror", "") or name or type(error).__name__
-    return StorageError(f"the records of routing {path} cannot be used ({what}); check the folder, the disk and the rights")

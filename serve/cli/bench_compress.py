@@ -15,11 +15,11 @@ from serve.cli.bench_route import VECTORS
 from serve.cli.output import JsonOption, console, write_json
 
 if TYPE_CHECKING:
-    from evals.bench_compress import Report
+    from evals.compression_figures import Beside, Figures, Report
     from evals.compression_rows import Row
 
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave broken rows out and name them.")]
-Rows = Annotated[int | None, typer.Option(min=1, help="So many rows of each file, evenly spread; all without it.")]
+Rows = Annotated[int | None, typer.Option(min=1, help="So many rows of each file and measure, evenly spread; all without it.")]
 Words = Annotated[bool, typer.Option("--words", help="Rank by words alone, without vectors.")]
 Vectors = Annotated[Path, typer.Option(help="Folder where vectors are kept between measurements.")]
 
@@ -32,6 +32,7 @@ def compress_command(
     rows: Rows = None,
     words: Words = False,
     vectors: Vectors = VECTORS,
+    anchors: Annotated[bool, typer.Option("--anchors", help="Beside LangChain's own compressors, at as many tokens.")] = False,
     skip_bad: SkipBad = False,
     json_file: JsonOption = None,
 ) -> None:
@@ -39,28 +40,30 @@ def compress_command(
     shares, losses = keep or ([] if max_loss else [0.2]), max_loss or ([] if keep else [0.02])
     if not all(0 < share <= 1 for share in shares) or not all(0 <= loss < 1 for loss in losses):
         raise BadInput(f"--keep takes shares above 0 and at most 1, --max-loss 0 to 1, not {shares} and {losses}")
+    if anchors and words:
+        raise BadInput("LangChain's compressors rank by vectors; leave --words or --anchors out")
     # Imported here: scikit-learn takes a second to import, and every other command would wait for it.
-    from evals.bench_compress import at_losses, at_shares, given
+    from evals.bench_compress import at_anchors, at_losses, at_shares, given
     from evals.vectors import VectorFile
 
-    judged = {path.name: read(path, rows, skip_bad) for path in dict.fromkeys(data)}
+    judged = {path.name: read(path, rows, skip_bad, by_gold=True) for path in dict.fromkeys(data)}
     fit_on = [row for path in dict.fromkeys(fit or []) for row in read(path, rows, skip_bad)]
     if not any(judged.values()):
         raise BadInput("no row can be judged: none of the contexts holds its answer")
     embedder = None if words else VectorFile(BundledEmbedder(), vectors)
     found, judged_by = asyncio.run(given(judged, fit_on, embedder, datetime.now(UTC).date().isoformat()))
-    if embedder is not None:
-        embedder.save()
     reports = [*at_shares(found, shares, judged_by), *at_losses(found, losses, judged_by)]
+    if embedder is not None:
+        reports += asyncio.run(at_anchors(found, embedder)) if anchors else []
+        embedder.save()
     write_json(reports, json_file) if json_file is not None else _print(reports, judged_by)
 
 
-def read(path: Path, rows: int | None, skip_bad: bool) -> "list[Row]":
+def read(path: Path, rows: int | None, skip_bad: bool, *, by_gold: bool = False) -> "list[Row]":
     """Return the rows of a file, or so many of them evenly spread."""
-    from evals.compression_rows import read_rows
+    from evals.compression_rows import read_rows, spread
 
-    found = list(read_rows(path, _told if skip_bad else None))
-    return found if rows is None else found[:: max(1, len(found) // rows)][:rows]
+    return spread(list(read_rows(path, _told if skip_bad else None, by_gold=by_gold)), rows)
 
 
 def _told(message: str) -> None:
@@ -70,24 +73,42 @@ def _told(message: str) -> None:
 def _print(reports: "Sequence[Report]", judged_by: str) -> None:
     out = console()
     table = Table("file", "lang", "setting", "method", "rows", "kept", "answers kept", "lost", "95 %", "gold", "ms", box=None)
+    beside = Table("file", "lang", "setting", "method", "rows", "kept", "answers", "groat kept", "answers", "ahead", "95 %",
+                   box=None)  # fmt: skip
     for one in reports:
-        table.add_row(
-            one["name"],
-            one["lang"],
-            one["setting"],
-            one["method"],
-            str(one["n"]),
-            f"{one['kept']:.1%}",
-            f"{one['retention']:.1%}",
-            f"{one['lost']:.1%}",
-            " to ".join(f"{end:.1%}" for end in one["lost_ci"]),
-            "-" if one["gold_recall"] is None else f"{one['gold_recall']:.1%}",
-            f"{one['ms_p50']:.1f}",
-        )
-        for kind, part in one["by_kind"].items() if len(one["by_kind"]) > 1 and one["method"] == "groat" else ():
-            table.add_row(
-                "", "", kind, "", str(part["n"]), f"{part['kept']:.1%}", f"{part['retention']:.1%}", f"{part['lost']:.1%}",
-                " to ".join(f"{end:.1%}" for end in part["lost_ci"]), "", "",
-            )  # fmt: skip
+        name = f"{one['name']} (by gold)" if one["measured_by"] == "gold" else one["name"]
+        parts = [(one["setting"], one)] if len(one["by_kind"]) < 2 else [(one["setting"], one), *one["by_kind"].items()]
+        for number, (called, part) in enumerate(parts):
+            start = (name, one["lang"], called, one["method"]) if number == 0 else ("", "", called, "")
+            table.add_row(*start, *_alone(part))
+            if part["groat"] is not None:
+                beside.add_row(*start, *_together(part, part["groat"]))
     out.print(table)
+    if beside.row_count:
+        out.print("\ngroat on the same rows at the same tokens")
+        out.print(beside)
     out.print(f"groat judged by: {judged_by}", markup=False)
+
+
+def _alone(part: "Figures") -> list[str]:
+    return [
+        str(part["n"]),
+        f"{part['kept']:.1%}",
+        f"{part['retention']:.1%}",
+        f"{part['lost']:.1%}",
+        " to ".join(f"{end:.1%}" for end in part["lost_ci"]),
+        "-" if part["gold_recall"] is None else f"{part['gold_recall']:.1%}",
+        f"{part['ms_p50']:.1f}",
+    ]
+
+
+def _together(part: "Figures", groat: "Beside") -> list[str]:
+    return [
+        str(part["n"]),
+        f"{part['kept']:.1%}",
+        f"{part['retention']:.1%}",
+        f"{groat['kept']:.1%}",
+        f"{groat['retention']:.1%}",
+        f"{100 * groat['ahead']:+.1f}",
+        " to ".join(f"{100 * end:+.1f}" for end in groat["ahead_ci"]),
+    ]

@@ -22,6 +22,7 @@ from groat.text import clean_question, detect_language
 from groat.types import Asked, Passage
 from serve.cli.bench_compress import SkipBad, Words, read
 from serve.cli.bench_route import VECTORS
+from serve.cli.compress_records import kept_rows
 from serve.cli.output import JsonOption, console, write_json
 
 _LOSSES = (0.01, 0.02, 0.05, 0.1)
@@ -37,8 +38,9 @@ def compress() -> None:
 
 
 def fit_command(
-    data: Annotated[list[Path], typer.Option(help="Compression rows to fit on, .jsonl or .jsonl.gz.")],
     out: Annotated[Path, typer.Option(metavar="FILE", help="Where the rule goes, as JSON.")],
+    data: Annotated[list[Path] | None, typer.Option(help="Compression rows to fit on, .jsonl or .jsonl.gz.")] = None,
+    records: Annotated[bool, typer.Option("--records", help="Fit on what was recorded here as well.")] = False,
     rows: Annotated[int | None, typer.Option(min=1, help="So many rows of each file, evenly spread; all without it.")] = None,
     helpcentre: Annotated[bool, typer.Option("--helpcentre", help="Fit on the help centre's own questions as well.")] = False,
     words: Words = False,
@@ -47,6 +49,8 @@ def fit_command(
     json_file: JsonOption = None,
 ) -> None:
     """Fit the order of sentences and the stop rule on labelled rows; print what each promised loss keeps."""
+    if not data and not records:
+        raise BadInput("name rows to fit on: --data FILE..., or --records")
     if helpcentre and words:
         raise BadInput("--helpcentre searches with vectors; leave --words out")
     # Imported here: scikit-learn takes a second to import, and every other command would wait for it.
@@ -54,7 +58,8 @@ def fit_command(
     from evals.vectors import VectorFile
     from groat.compression.fit import card_of, fit
 
-    found = [row for path in dict.fromkeys(data) for row in read(path, rows, skip_bad)]
+    found = [row for path in dict.fromkeys(data or []) for row in read(path, rows, skip_bad)]
+    found += kept_rows() if records else []
     embedder = None if words else VectorFile(BundledEmbedder(), vectors)
 
     async def run() -> LearnedStop:

@@ -11,6 +11,7 @@ from serve.cli.bench import SeveralValues, bench_app
 from serve.cli.cache import cache_app, calibrate_command
 from serve.cli.compress import compress_app, explain_command
 from serve.cli.compress import fit_command as compress_fit_command
+from serve.cli.compress_records import records_command
 from serve.cli.demo import demo_command
 from serve.cli.doctor import doctor_command
 from serve.cli.documents import forget_command, ingest_command
@@ -49,6 +50,7 @@ route_app.command("models", cls=SeveralValues)(models_command)
 app.add_typer(route_app, name="route")
 compress_app.command("fit", cls=SeveralValues)(compress_fit_command)
 compress_app.command("explain")(explain_command)
+compress_app.command("records")(records_command)
 app.add_typer(compress_app, name="compress")
 app.add_typer(eval_app, name="eval")
 

@@ -61,7 +61,7 @@ def test_every_way_is_reported_for_each_file_and_language(files: list[Path], tmp
     _run("bench", "compress", "--data", *files, "--keep", "0.3", "--max-loss", "0.05", "--words", "--json", out)
     reports = json.loads(out.read_text(encoding="utf-8"))
     at_share = {(one["name"], one["method"]): one for one in reports if one["setting"] == "keep 0.3"}
-    assert {method for _, method in at_share} == {"groat", "bm25", "fused", "gold"}
+    assert {method for _, method in at_share} == {"groat", "truncation", "tfidf", "bm25", "fused", "gold"}
     for name in ("en.jsonl", "zh.jsonl"):
         assert at_share[name, "gold"]["retention"] == 1.0
         assert all(one["n"] == 30 and one["empty"] == 0 and 0 < one["kept"] <= 0.3 for (file, _), one in at_share.items()

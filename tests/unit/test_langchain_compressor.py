@@ -1,7 +1,14 @@
 """The compressor inside LangChain."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
+import regex
+from langchain_classic.retrievers import ContextualCompressionRetriever
+from langchain_core.callbacks import CallbackManagerForRetrieverRun
 from langchain_core.documents import Document
+from langchain_core.retrievers import BaseRetriever
 
 from groat.compression import Compressor, LearnedStop
 from groat.compression.langchain import GroatCompressor
@@ -48,3 +55,42 @@ def test_no_documents_give_none_and_an_empty_question_is_refused() -> None:
     assert _compressor(5).compress_documents([], "How long?") == []
     with pytest.raises(BadInput):
         _compressor(5).compress_documents(DOCUMENTS, "  ")
+
+
+class Shelf(BaseRetriever):
+    """Finds the same documents for every question."""
+
+    documents: list[Document]
+
+    def _get_relevant_documents(self, query: str, *, run_manager: CallbackManagerForRetrieverRun) -> list[Document]:
+        return self.documents
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence"),
+    [
+        ("How long is a password reset link valid?", "A password reset link is valid for 20 minutes."),
+        ("重置密码的链接多久有效？", "重置密码的链接二十分钟内有效。"),
+    ],
+)
+async def test_langchains_own_retriever_takes_it_both_ways(question: str, sentence: str) -> None:
+    retriever = ContextualCompressionRetriever(base_compressor=_compressor(18), base_retriever=Shelf(documents=DOCUMENTS))
+    found = retriever.invoke(question)
+    assert any(sentence in document.page_content for document in found)
+    assert sum(len(document.page_content) for document in found) < sum(map(len, TEXTS)) / 2
+    assert await retriever.ainvoke(question) == found
+    assert ContextualCompressionRetriever(base_compressor=_compressor(18), base_retriever=Shelf(documents=[])).invoke("?") == []
+
+
+HOW_TO = Path(__file__).parents[2] / "docs" / "langchain-compressor.md"
+
+
+def test_the_how_to_runs_as_it_stands(capsys: pytest.CaptureFixture[str]) -> None:
+    snippets = regex.findall(r"```python\n(.*?)```", HOW_TO.read_text(encoding="utf-8"), flags=regex.DOTALL)
+    assert len(snippets) >= 3
+    known: dict[str, Any] = {"your_retriever": Shelf(documents=DOCUMENTS)}
+    for snippet in snippets:
+        exec(compile(snippet, str(HOW_TO), "exec"), known)
+    shown = capsys.readouterr().out
+    assert "A reset link is valid for 20 minutes." in shown
+    assert "in the order of longest-first, for which no loss was measured" in shown
