@@ -10,6 +10,7 @@ from graph.context import Context
 from graph.edges import after_cache, after_compress, after_route, after_validate
 from graph.landing import add_box
 from graph.route_auditing import Watched
+from graph.seeing import SeenGraph
 from graph.services import Services
 from graph.state import Input, Output, State
 from nodes import Knobs
@@ -57,4 +58,4 @@ def build_graph(s: Services, *, checkpointer: BaseCheckpointSaver[str] | None = 
     g.add_edge("answer_expensive", "validate")
     g.add_conditional_edges("validate", after_validate)
     g.add_edge("remember", END)
-    return g.compile(name="groat", checkpointer=checkpointer)
+    return SeenGraph.of(g.compile(name="groat", checkpointer=checkpointer), lambda: s.versions)

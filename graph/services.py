@@ -14,7 +14,7 @@ from graph.judging import OFF, LazyJudge
 from graph.models import open_advisers, open_answerer
 from graph.route_auditing import open_route_audits
 from graph.settings import IN_MEMORY, Settings
-from groat.answering import Adviser, Answerer
+from groat.answering import PROMPT_VERSION, Adviser, Answerer
 from groat.cache import AnswerCache, AnswerStore, MemoryStore, RedisStore, SqliteStore
 from groat.cache.audit import Audits
 from groat.cache.counts import Counts
@@ -72,6 +72,19 @@ class Services:
     def scope(self) -> str:
         """What decides which passages are found, beyond the documents: part of what a kept answer is kept under."""
         return f"k={self.retrieve_k}; tokens={self.context_tokens}; vectors={self.embedder.name}"
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """What decides here, by name, as traces tell it; a router that is promoted changes it at once."""
+        return {
+            "prompt": PROMPT_VERSION,
+            "router": self.router.version,
+            "cache": self.answers.rule.version or "none",
+            "compression": self.compressor.version,
+            "acceptance": self.acceptance.version if self.acceptance else "none",
+            "embedder": self.embedder.name,
+            "prices": self.books.prices.version,
+        }
 
 
 def open_services(settings: Settings, *, embeddings: Embedder | None = None) -> Services:
