@@ -14,6 +14,8 @@ from groat.redis_link import is_address
 from groat.routing.audit import AUDIT_SHARE as ROUTE_AUDIT_SHARE
 from groat.routing.records import KEEP_DAYS
 
+_STANDARD = {"otlp_endpoint": "OTEL_EXPORTER_OTLP_ENDPOINT"}
+"""Variables of others that say what a field means when its own does not."""
 IN_MEMORY = "memory:"
 """The address of a cache in this process."""
 
@@ -186,6 +188,38 @@ class Settings(BaseModel):
         int, Field(ge=100, le=200_000, description="Most tokens of passages for one question, before shortening.")
     ] = 2000
 
+    otlp_endpoint: Annotated[
+        str,
+        Field(
+            description="Collector of spans and metrics (OTLP over HTTP), such as http://127.0.0.1:4318; empty: none, or the "
+            "standard OTEL_EXPORTER_OTLP_ENDPOINT."
+        ),
+    ] = ""
+    trace_sample: Annotated[
+        float,
+        Field(
+            ge=0, le=1, description="Share of the traces that went well that are kept, on every backend; all others are kept."
+        ),
+    ] = 1.0
+    trace_content: Annotated[
+        bool, Field(description="Let questions, passages and answers into traces, redacted, on LangSmith too.")
+    ] = False
+    trace_redact: Annotated[
+        str, Field(description="A redaction of your own after groat's, as module:function; it gets a text and returns one.")
+    ] = ""
+    trace_buffer_mb: Annotated[
+        float, Field(gt=0, le=4096, description="Most megabytes of traces that wait for each backend; what is more is dropped.")
+    ] = 16.0
+    metrics_port: Annotated[
+        int | None,
+        Field(
+            ge=0,
+            le=65_535,
+            description="Port on which Prometheus may ask; 0: only where groat serves; empty: no metrics for it.",
+        ),
+    ] = None
+    metrics_host: Annotated[str, Field(description="Address that this port listens on.")] = "127.0.0.1"
+
 
 def read_settings(environ: Mapping[str, str], *, home: Path) -> Settings:
     """Return the settings that an environment gives. Pure.
@@ -203,7 +237,7 @@ def read_settings(environ: Mapping[str, str], *, home: Path) -> Settings:
     given = {name: value.strip() for name, value in environ.items() if value.strip()}
     values: dict[str, object] = {"data_dir": home}
     for field in Settings.model_fields:
-        if (value := given.get(f"GROAT_{field.upper()}")) is not None:
+        if (value := given.get(f"GROAT_{field.upper()}", given.get(_STANDARD.get(field, "")))) is not None:
             values[field] = value
     for field in ("cheap_fallbacks", "expensive_fallbacks", "second_opinion"):
         if field in values:

@@ -1,0 +1,45 @@
+"""What the settings say about spans and metrics, put to work; beside it what of the engines is read when somebody looks."""
+
+from collections.abc import Iterable
+
+from graph.services import Services
+from graph.settings import Settings
+from groat.tracing.metrics import instruments
+from groat.tracing.names import metrics as told
+from groat.tracing.opening import Tracing, Wanted, open_tracing
+from groat.types import Tier
+
+_TIERS: tuple[Tier, ...] = ("cheap", "expensive")
+
+
+def open_telling(settings: Settings) -> Tracing:
+    """Switch spans and metrics on for this process as the settings say.
+
+    Raises:
+        SettingsError: a redaction cannot be had.
+    """
+    return open_tracing(
+        Wanted(
+            otlp_endpoint=settings.otlp_endpoint,
+            share=settings.trace_sample,
+            content=settings.trace_content,
+            redact=settings.trace_redact,
+            buffer_bytes=int(settings.trace_buffer_mb * 1_000_000),
+            metrics_port=settings.metrics_port,
+            metrics_host=settings.metrics_host,
+        )
+    )
+
+
+def watch_breakers(services: Services) -> None:
+    """Have a metric tell which endpoints are left alone."""
+    answerer = services.answerer
+
+    def look() -> Iterable[tuple[float, dict[str, str]]]:
+        return [
+            (float(answerer.breakers.was_open(endpoint)), {"model": endpoint.name, "tier": tier})
+            for tier in _TIERS
+            for endpoint in answerer.chain(tier)
+        ]
+
+    instruments().watch(told.BREAKER, "1", look)
