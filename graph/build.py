@@ -58,4 +58,4 @@ def build_graph(s: Services, *, checkpointer: BaseCheckpointSaver[str] | None = 
     g.add_edge("answer_expensive", "validate")
     g.add_conditional_edges("validate", after_validate)
     g.add_edge("remember", END)
-    return SeenGraph.of(g.compile(name="groat", checkpointer=checkpointer), lambda: s.versions)
+    return SeenGraph.of(g.compile(name="groat", checkpointer=checkpointer), lambda: s.versions, s.runs)

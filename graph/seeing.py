@@ -18,6 +18,8 @@ from graph.state import Input, Output, State
 from groat import __version__
 from groat.tracing import names
 from groat.tracing.content import CONTENT
+from groat.tracing.langsmith_runs import Runs
+from groat.tracing.langsmith_tracer import has_tracer, langsmith_is_on
 from groat.tracing.names import attributes as at
 from groat.tracing.names import spans
 from groat.tracing.requests import Request, context_of, current_request
@@ -38,17 +40,19 @@ class SeenGraph(CompiledStateGraph[State, Knobs, Input, Output]):
     """
 
     facts: Facts
+    runs: Runs | None
+    """Where the runs of LangSmith go; None leaves them to LangChain."""
 
-    def __init__(self, *, facts: Facts, **parts: Any) -> None:
+    def __init__(self, *, facts: Facts, runs: Runs | None = None, **parts: Any) -> None:
         """Take over the parts of a compiled graph."""
         super().__init__(**parts)
-        self.facts = facts
+        self.facts, self.runs = facts, runs
 
     @classmethod
-    def of(cls, compiled: CompiledStateGraph[State, Knobs, Input, Output], facts: Facts) -> Self:
+    def of(cls, compiled: CompiledStateGraph[State, Knobs, Input, Output], facts: Facts, runs: Runs | None) -> Self:
         """Return the compiled graph, seen."""
         parts = {name: part for name, part in vars(compiled).items() if name != "__orig_class__"}
-        seen = cls(facts=facts, **parts)
+        seen = cls(facts=facts, runs=runs, **parts)
         # What the compiler added after the constructor had run.
         vars(seen).update(parts)
         return seen
@@ -58,14 +62,22 @@ class SeenGraph(CompiledStateGraph[State, Knobs, Input, Output]):
         config = config or {}
         request, around = await self._begin(input, config)
         config = {**merge_configs(config, {"metadata": _ids(request)}), "run_id": uuid.UUID(request.langsmith_run)}
+        if self.runs is not None and langsmith_is_on() and not has_tracer(config.get("callbacks")):
+            config = merge_configs(config, {"callbacks": [self.runs.tracer(request)]})
         try:
             async with aclosing(_in_context(super().astream(input, config, **how), context_of(request, around))) as parts:
                 async for part in parts:
                     yield part
         except BaseException as error:
-            request.ended(error)
+            self._ended(request, error)
             raise
-        request.ended()
+        self._ended(request, None)
+
+    def _ended(self, request: Request, error: BaseException | None) -> None:
+        request.ended(error)
+        if self.runs is not None:
+            for held in request.tracers:
+                self.runs.hand_over(held, {"revision": __version__, **self.facts()})
 
     async def _begin(self, input: Any, config: RunnableConfig) -> tuple[Request, otel.Context | None]:
         """Begin the root span, for what goes on from a checkpoint in the trace where it began."""

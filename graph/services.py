@@ -34,6 +34,7 @@ from groat.routing import Router
 from groat.routing.audit import RouteAudits
 from groat.routing.live import LiveRouter
 from groat.routing.versions import RouterVersions
+from groat.tracing.langsmith_runs import Runs
 from groat.validation import AcceptanceModel
 
 ROUTERS = "routers"
@@ -65,6 +66,8 @@ class Services:
     context_tokens: int
     audits: Audits | None = None
     """Looks again at what the cache decided; None for nobody."""
+    runs: Runs | None = None
+    """Sends the runs of questions to LangSmith, where that is on; None leaves them to LangChain."""
     route_audits: RouteAudits | None = None
     """Lets both tiers answer some questions, and records what a candidate router would have decided; None for nobody."""
 
@@ -137,6 +140,7 @@ def open_services(settings: Settings, *, embeddings: Embedder | None = None) -> 
         tenants=settings.tenants,
         retrieve_k=settings.retrieve_k,
         context_tokens=settings.context_tokens,
+        runs=Runs(books.prices.cost, share=settings.trace_sample, most_bytes=int(settings.trace_buffer_mb * 1_000_000)),
     )
     return replace(services, audits=open_audits(settings, services, store), route_audits=open_route_audits(settings, services))
 

@@ -31,8 +31,10 @@ def open_telling(settings: Settings) -> Tracing:
     )
 
 
-def watch_breakers(services: Services) -> None:
-    """Have a metric tell which endpoints are left alone."""
+def attend(tracing: Tracing, services: Services) -> None:
+    """Have a metric tell which endpoints are left alone, and what waits for LangSmith sent with the rest at the end."""
+    if services.runs is not None:
+        tracing.others.append(services.runs.outbox)
     answerer = services.answerer
 
     def look() -> Iterable[tuple[float, dict[str, str]]]:

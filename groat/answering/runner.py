@@ -147,7 +147,7 @@ class Runner:
         by_deadline = task.left_s < self.endpoint.timeout_s
         try:
             async with asyncio.timeout(min(self.endpoint.timeout_s, task.left_s)) as limit:
-                reply = await request(self.endpoint, task.prompt, self._heard(), self.arriving)
+                reply = await request(self.endpoint, task.prompt, self._heard(), self.arriving, run_id=self._seen.run_id)
             if limit.expired():  # a client that swallows the cancellation hands over half a reply as a whole one
                 raise TimeoutError
         except asyncio.CancelledError as error:

@@ -1,5 +1,6 @@
 """The span of one request to a model: ended when its record is written, also when nobody waits any more."""
 
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -7,6 +8,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from langchain_core.messages import BaseMessage
+from opentelemetry import context as otel
 from opentelemetry import trace
 from opentelemetry.trace import INVALID_SPAN, Span, SpanKind
 
@@ -16,6 +18,7 @@ from groat.tracing.content import CONTENT
 from groat.tracing.metrics import instruments
 from groat.tracing.names import attributes as at
 from groat.tracing.names import spans
+from groat.tracing.requests import for_run
 from groat.tracing.spans import Value, fail, known, tracer
 from groat.types import Tier
 
@@ -32,6 +35,8 @@ class Seen:
 
     def __init__(self, span: Span = INVALID_SPAN) -> None:
         """Keep the span."""
+        self.run_id = uuid.uuid4()
+        """Id of the run of LangSmith that the request is."""
         self._span = span
         self._is_recorded = False
 
@@ -85,12 +90,14 @@ def seen(
     )
     if span.is_recording():
         span.set_attributes(known(_asked(endpoint, prompt, wish)))
-    with trace.use_span(span, record_exception=False, set_status_on_exception=False):
-        what_is_seen = Seen(span)
-        try:
-            yield what_is_seen
-        finally:
-            what_is_seen.left()
+    what_is_seen = Seen(span)
+    span.set_attribute(at.LANGSMITH_RUN, str(what_is_seen.run_id))
+    token = otel.attach(trace.set_span_in_context(span, for_run(str(what_is_seen.run_id))))
+    try:
+        yield what_is_seen
+    finally:
+        otel.detach(token)
+        what_is_seen.left()
 
 
 def _asked(endpoint: Endpoint, prompt: Sequence[BaseMessage], wish: Wish) -> dict[str, Value | None]:

@@ -8,6 +8,7 @@ from opentelemetry.trace import Span
 
 from groat.tracing.metrics import instruments
 from groat.tracing.names import attributes as at
+from groat.tracing.requests import note_charges
 from groat.tracing.spans import Value, attributes_of
 from groat.types import Charge
 
@@ -21,6 +22,7 @@ def charged(charges: Sequence[Charge]) -> None:
         return
     for charge in charges:
         instruments().charged(charge)
+    note_charges(charges)
     span = trace.get_current_span()
     if span.is_recording():
         _add(span, charges)

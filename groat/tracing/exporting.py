@@ -17,6 +17,7 @@ from opentelemetry.trace import StatusCode
 
 from groat.tracing.names import attributes as at
 from groat.tracing.outbox import Outbox, Sent
+from groat.tracing.requests import fraction_of
 
 _REFUSALS: Final = frozenset({400, 413, 415, 422})
 """HTTP statuses of a batch that will never be taken; wrong keys and paths can be put right while spans wait."""
@@ -83,7 +84,7 @@ class WholeTraces(SpanProcessor):
     def _decide(self, trace_id: int) -> None:
         trace = self._open.pop(trace_id)
         self.held_bytes -= trace.size
-        kept = trace.is_bad or _fraction(trace_id) < self._share
+        kept = trace.is_bad or fraction_of(trace_id) < self._share
         self._kept[trace_id] = kept
         if len(self._kept) > _REMEMBERED:
             self._kept.popitem(last=False)
@@ -109,11 +110,6 @@ def _is_bad(span: ReadableSpan) -> bool:
         return at.KEEP in attributes or span.status.status_code is StatusCode.ERROR
     # A caller's own root that failed; a request that failed and was tried again with success is not bad.
     return span.parent is None and span.status.status_code is StatusCode.ERROR
-
-
-def _fraction(trace_id: int) -> float:
-    # The lower half is random in every way of making ids.
-    return (trace_id & (1 << 64) - 1) / (1 << 64)
 
 
 def size_of(span: ReadableSpan) -> int:

@@ -60,6 +60,8 @@ class Tracing:
     meters: MeterProvider | None = None
     registry: CollectorRegistry | None = None
     """What Prometheus is told; None when nobody asks."""
+    others: list[Outbox[Any]] = field(default_factory=list)
+    """Further outboxes that are flushed and closed with it."""
     closers: list[Callable[[float], object]] = field(default_factory=list)
     """Called with the seconds that are left; each ends one thing."""
 
@@ -72,17 +74,20 @@ class Tracing:
         """Send what there is; return whether all of it was taken or dropped in time."""
         if self.traces is not None:
             self.traces.decide_all()
-        return self.spans is None or self.spans.flush(within_s=within_s)
+        return all([outbox.flush(within_s=within_s) for outbox in self._outboxes()])
 
     def close(self, *, within_s: float = _EXIT_S) -> None:
         """Send what there is, and stop; what is left then is dropped."""
         atexit.unregister(self.close)
         if self.traces is not None:
             self.traces.decide_all()
-        if self.spans is not None:
-            self.spans.close(within_s=within_s)
+        for outbox in self._outboxes():
+            outbox.close(within_s=within_s)
         while self.closers:
             self.closers.pop()(within_s)
+
+    def _outboxes(self) -> list[Outbox[Any]]:
+        return [*([self.spans] if self.spans is not None else []), *self.others]
 
 
 def open_tracing(wanted: Wanted) -> Tracing:
@@ -152,15 +157,16 @@ def _open_metrics(tracing: Tracing, wanted: Wanted, resource: Resource, *, expor
     tracing.meters = meters = MeterProvider(readers, resource=resource, shutdown_on_exit=False)
     metrics.set_meter_provider(meters)
     tracing.closers.append(lambda within_s: meters.shutdown(timeout_millis=within_s * 1000))
-    instruments().watch(told.HELD_BYTES, "By", lambda: [(held, {"kind": "spans"}) for held in _held(tracing)])
+    instruments().watch(told.HELD_BYTES, "By", lambda: _held(tracing))
     if wanted.metrics_port:
         _listen(tracing, wanted.metrics_host, wanted.metrics_port)
 
 
-def _held(tracing: Tracing) -> list[int]:
-    if tracing.spans is None or tracing.traces is None:
-        return []
-    return [tracing.spans.held_bytes + tracing.traces.held_bytes]
+def _held(tracing: Tracing) -> list[tuple[float, dict[str, str]]]:
+    held = [(float(outbox.held_bytes), {"kind": outbox.kind}) for outbox in tracing.others]
+    if tracing.spans is not None and tracing.traces is not None:
+        held.append((float(tracing.spans.held_bytes + tracing.traces.held_bytes), {"kind": tracing.spans.kind}))
+    return held
 
 
 def _listen(tracing: Tracing, host: str, port: int) -> None:

@@ -55,7 +55,7 @@ class Outbox(Generic[_T]):
 
     def __init__(self, kind: str, send: Callable[[Sequence[_T]], Sent], *, most_bytes: int, most_items: int = 256) -> None:
         """Start nothing; the thread begins with the first item."""
-        self._kind, self._send = kind, send
+        self.kind, self._send = kind, send
         self._most_bytes, self._most_items = most_bytes, most_items
         self._waiting: deque[_Parcel[_T]] = deque()
         self._pause_s = 0.0
@@ -95,7 +95,7 @@ class Outbox(Generic[_T]):
             self.most_held_bytes = max(self.most_held_bytes, self.held_bytes)
             self._idle.clear()
             if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._work, name=f"groat-{self._kind}", daemon=True)
+                self._thread = threading.Thread(target=self._work, name=f"groat-{self.kind}", daemon=True)
                 self._thread.start()
         self._news.set()
 
@@ -121,7 +121,7 @@ class Outbox(Generic[_T]):
 
     def _drop(self, number: int, reason: str) -> None:
         self.dropped[reason] += number
-        instruments().dropped.add(number, {"kind": self._kind, "reason": reason})
+        instruments().dropped.add(number, {"kind": self.kind, "reason": reason})
 
     def _work(self) -> None:
         while True:
@@ -149,7 +149,7 @@ class Outbox(Generic[_T]):
         try:
             came = self._send([item for parcel in batch for item in parcel.items])
         except Exception as error:  # whatever a client raises: what is told of a question never fails anything
-            _LOG.debug("sending %s failed: %s", self._kind, type(error).__name__)
+            _LOG.debug("sending %s failed: %s", self.kind, type(error).__name__)
             came = Sent.FAILED
         number = sum(len(parcel.items) for parcel in batch)
         with self._lock:
@@ -165,7 +165,7 @@ class Outbox(Generic[_T]):
 
     def _failed(self, batch: list[_Parcel[_T]]) -> None:
         if not self._pause_s:
-            _LOG.warning("%s cannot be sent; they are kept up to %d bytes and tried again", self._kind, self._most_bytes)
+            _LOG.warning("%s cannot be sent; they are kept up to %d bytes and tried again", self.kind, self._most_bytes)
         self._pause_s = min(max(self._pause_s * 2, _FIRST_PAUSE_S), _LONGEST_PAUSE_S)
         for parcel in batch:
             parcel.tries += 1

@@ -1,7 +1,8 @@
 """What becomes known of one question on its way, and the span and metrics that tell it."""
 
 import time
-from collections.abc import Mapping
+import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
@@ -14,9 +15,10 @@ from groat.tracing.content import CONTENT
 from groat.tracing.metrics import instruments
 from groat.tracing.names import attributes as at
 from groat.tracing.spans import Value, fail, known
-from groat.types import Box
+from groat.types import Box, Charge
 
 _KEY: Final = otel.create_key("groat-request")
+_RUN_KEY: Final = otel.create_key("groat-langsmith-run")
 _BAD_STEPS: Final = frozenset({"escalate", "degrade", "decompress", "fix", "exhausted"})
 
 
@@ -48,6 +50,10 @@ class Request:
     cost_usd: str | None = None
     baseline_usd: str | None = None
     first_token_ms: float | None = None
+    charges: dict[str, Charge] = field(default_factory=dict)
+    """What each request to a model was charged, by the id of its run of LangSmith."""
+    tracers: list[Any] = field(default_factory=list)
+    """Those that hold the runs of LangSmith until the question is over."""
     alarms: bool = False
     hit: str | None = None
     """Tier of the hit."""
@@ -102,6 +108,12 @@ class Request:
         if self.told_outcome in {"unverified", "failed", "error", "cancelled"}:
             reasons.append(self.told_outcome)
         return [*reasons, *(["alarm"] if self.alarms else [])]
+
+    @property
+    def fraction(self) -> float:
+        """A number from 0 to 1 by which traces are chosen: the same for the spans and for the runs of LangSmith."""
+        placed = self.span.get_span_context()
+        return fraction_of(placed.trace_id if placed.is_valid else uuid.UUID(self.langsmith_run).int)
 
     @property
     def decisions(self) -> dict[str, str]:
@@ -161,9 +173,27 @@ class Request:
             meters.baseline.add(float(self.baseline_usd), {"outcome": outcome})
 
 
+def fraction_of(trace_id: int) -> float:
+    """Return a number from 0 to 1 that every process makes of the same trace id."""
+    # The lower half is random in every way of making ids.
+    return (trace_id & (1 << 64) - 1) / (1 << 64)
+
+
 def context_of(request: Request, around: otel.Context | None = None) -> otel.Context:
     """Return the context in which the boxes of a request run: its span is the current one, and it can be found."""
     return otel.set_value(_KEY, request, trace.set_span_in_context(request.span, around))
+
+
+def for_run(run_id: str) -> otel.Context:
+    """Return the current context with the run of LangSmith that a request to a model is."""
+    return otel.set_value(_RUN_KEY, run_id)
+
+
+def note_charges(charges: Sequence[Charge]) -> None:
+    """Note what the current request to a model was charged."""
+    run_id, request = otel.get_value(_RUN_KEY), current_request()
+    if request is not None and isinstance(run_id, str):
+        request.charges.update((run_id, charge) for charge in charges if charge["kind"] == "chat")
 
 
 def current_request() -> Request | None:
