@@ -2,6 +2,11 @@
 
 from collections.abc import Iterable
 
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
 from graph.services import Services
 from graph.settings import Settings
 from groat.tracing.metrics import instruments
@@ -29,6 +34,17 @@ def open_telling(settings: Settings) -> Tracing:
             metrics_host=settings.metrics_host,
         )
     )
+
+
+def kept_spans() -> InMemorySpanExporter:
+    """Have the spans of this process kept in memory too, for a command that shows them; return what keeps them."""
+    kept = InMemorySpanExporter()
+    provider = trace.get_tracer_provider()
+    if not isinstance(provider, TracerProvider):
+        provider = TracerProvider(shutdown_on_exit=False)
+        trace.set_tracer_provider(provider)
+    provider.add_span_processor(SimpleSpanProcessor(kept))
+    return kept
 
 
 def attend(tracing: Tracing, services: Services) -> None:

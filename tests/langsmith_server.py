@@ -44,6 +44,8 @@ class LangSmith:
     runs: dict[str, dict[str, Any]] = field(default_factory=dict)
     """By id; a later part of a run goes before an earlier one."""
     feedback: list[dict[str, Any]] = field(default_factory=list)
+    datasets: set[str] = field(default_factory=lambda: {"own"})
+    """Names of those that there are."""
     added: list[dict[str, Any]] = field(default_factory=list)
     """Examples that were put into a data set."""
     sessions: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -181,9 +183,9 @@ def _read(state: LangSmith, path: str, query: Mapping[str, str]) -> object | Non
     what, _, last = path.rpartition("/")
     match what.rpartition("/")[2], last:
         case _, "datasets":
-            return [_dataset()] if query.get("name") == "own" else []
+            return [_dataset(query["name"])] if query.get("name") in state.datasets else []
         case "datasets", _:
-            return _dataset()
+            return _dataset("own")
         case _, "examples":
             begin, count = int(query.get("offset", 0)), int(query.get("limit", 100))
             found = [_example(number, example) for number, example in enumerate(state.examples)]
@@ -213,6 +215,8 @@ def _told(state: LangSmith, path: str, told: Any) -> object:
         case "bulk" | "examples":
             state.added += told if isinstance(told, list) else [told]
             return {}
+        case "datasets":
+            state.datasets.add(told["name"])
         case "sessions":
             made = {**_session(told["name"]), **told, "tenant_id": TENANT}
             return state.sessions.setdefault(made["id"], made)
@@ -229,8 +233,8 @@ def _session(name: str) -> dict[str, object]:
     }
 
 
-def _dataset() -> dict[str, object]:
-    return {"id": DATASET, "name": "own", "description": None, "created_at": _TIME, "data_type": "kv"}
+def _dataset(name: str) -> dict[str, object]:
+    return {"id": DATASET, "name": name, "description": None, "created_at": _TIME, "data_type": "kv"}
 
 
 def _example(number: int, example: Mapping[str, object]) -> dict[str, object]:

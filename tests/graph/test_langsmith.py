@@ -38,14 +38,19 @@ def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[Told]:
         yield found
 
 
+def _forget_variables() -> None:
+    """Have LangSmith's client read its variables anew."""
+    cast(Any, utils.get_env_var).cache_clear()
+
+
 @pytest.fixture
 def langsmith(monkeypatch: pytest.MonkeyPatch) -> Iterator[LangSmith]:
     with serve_langsmith([{"inputs": {"question": QUESTION}, "outputs": {"answer": GOOD}}]) as double:
         for name, value in {"TRACING": "true", "ENDPOINT": double.url, "API_KEY": "k", "PROJECT": "support"}.items():
             monkeypatch.setenv(f"LANGSMITH_{name}", value)
-        utils.get_env_var.cache_clear()
+        _forget_variables()
         yield double
-    utils.get_env_var.cache_clear()
+    _forget_variables()
 
 
 @pytest.fixture
@@ -218,7 +223,7 @@ async def test_a_tracer_that_the_caller_brings_stays(world: World, langsmith: La
 
 
 async def test_without_langsmith_nothing_is_held(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    utils.get_env_var.cache_clear()
+    _forget_variables()
     runs = _runs()
     await _seen(world, runs).ask()
     assert (runs.outbox.sent, runs.outbox.held_bytes, runs._client) == (0, 0, None)
@@ -254,7 +259,7 @@ def test_the_evaluation_of_langsmith_runs_the_graph_below_its_experiment(
         return bool(outputs["answer"] == reference_outputs["answer"])
 
     client = Client()
-    results = evaluate(target, data="own", evaluators=[right], client=client, max_concurrency=0)
+    results = evaluate(target, data="own", evaluators=[cast(Any, right)], client=client, max_concurrency=0)
     scores = [one["evaluation_results"]["results"][0].score for one in results]
     client.flush()
     assert runs.outbox.flush(within_s=WAIT_S)

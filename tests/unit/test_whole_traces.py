@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 from opentelemetry import trace
-from opentelemetry.sdk.trace import ReadableSpan, Tracer, TracerProvider
-from opentelemetry.trace import NonRecordingSpan, SpanContext, StatusCode, TraceFlags
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.trace import NonRecordingSpan, SpanContext, StatusCode, TraceFlags, Tracer
 
 from groat.tracing.exporting import OtlpSpans, WholeTraces, size_of
 from groat.tracing.names import attributes as at
@@ -160,7 +160,11 @@ def test_the_estimated_size_of_a_span_is_near_what_it_takes(text: str) -> None:
     try:
         before = tracemalloc.get_traced_memory()[0]
         for number in range(300):
-            attributes = {at.NODE_ID: f"box {number}", at.CACHE_SCORE: number / 7, at.INPUT: f"{number} {text}"}
+            attributes: dict[str, str | float] = {
+                at.NODE_ID: f"box {number}",
+                at.CACHE_SCORE: number / 7,
+                at.INPUT: f"{number} {text}",
+            }
             with tracer.start_as_current_span("box", attributes=attributes) as span:
                 span.add_event("evidence", {"a": number / 3, "b": number / 9})
         taken = tracemalloc.get_traced_memory()[0] - before
