@@ -1,8 +1,9 @@
 """LangSmith's tracer for one question: it holds the runs until the question is over, and no text while content is off."""
 
 import hashlib
+import uuid
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import regex
 from langchain_core.callbacks import BaseCallbackManager, Callbacks
@@ -14,6 +15,10 @@ from langsmith.utils import tracing_is_enabled
 from groat.tracing.content import CONTENT
 from groat.tracing.requests import Request
 
+_EDGE: Final = "after_"
+"""What the names of the functions in ``graph.edges`` begin with."""
+_NOTHING: Final = cast(Run, None)
+"""Handed out for what has no run; whoever calls back looks at none. Making a run would settle the project once for all."""
 _ERROR_KIND: Final = regex.compile(r"^[\w.]+")
 
 
@@ -30,6 +35,7 @@ class RequestTracer(LangChainTracer):
         super().__init__(**how)
         # Copies that LangChain makes are given theirs below.
         self.request = request  # type: ignore[assignment]  # never None once made
+        self._edges: set[uuid.UUID] = set()
         self.root: Run | None = None
         """The run of the graph, with all others below it; None when it did not begin."""
 
@@ -43,7 +49,10 @@ class RequestTracer(LangChainTracer):
         return made
 
     def on_chain_start(self, serialized: Any, inputs: Any, **how: Any) -> Run:
-        """Begin the run of a box, an edge or the graph."""
+        """Begin the run of a box or the graph; the edges, which say nothing that the next box does not, have none."""
+        if str(how.get("name") or "").startswith(_EDGE):
+            self._edges.add(how["run_id"])
+            return _NOTHING
         run = super().on_chain_start(serialized, inputs if CONTENT.is_on else {}, **how)
         if str(run.id) == self.request.langsmith_run:
             self.root = run
@@ -52,9 +61,19 @@ class RequestTracer(LangChainTracer):
 
     def on_chain_end(self, outputs: Any, **how: Any) -> Run:
         """End it."""
+        if how["run_id"] in self._edges:
+            self._edges.discard(how["run_id"])
+            return _NOTHING
         if not CONTENT.is_on:
             how = {**how, "inputs": None}
         return super().on_chain_end(outputs if CONTENT.is_on else {}, **how)
+
+    def on_chain_error(self, error: BaseException, **how: Any) -> Run:
+        """End it by what was raised."""
+        if how["run_id"] in self._edges:
+            self._edges.discard(how["run_id"])
+            return _NOTHING
+        return super().on_chain_error(error, **how)
 
     def on_chat_model_start(self, serialized: Any, messages: Any, **how: Any) -> Run:
         """Begin the run of a model."""

@@ -90,3 +90,9 @@ _instruments = Instruments(metrics.get_meter(names.TRACER))
 def instruments() -> Instruments:
     """Return the instruments of this process."""
     return _instruments
+
+
+def use(meter: Meter) -> None:
+    """Have all metrics told to another meter, for measurements that compare."""
+    global _instruments
+    _instruments = Instruments(meter)

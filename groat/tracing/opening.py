@@ -12,7 +12,7 @@ from wsgiref.simple_server import WSGIServer
 from opentelemetry import metrics, trace
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
-from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics import AlwaysOffExemplarFilter, MeterProvider
 from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
@@ -154,7 +154,9 @@ def _open_metrics(tracing: Tracing, wanted: Wanted, resource: Resource, *, expor
     if wanted.metrics_port is not None:
         tracing.registry = CollectorRegistry()
         readers.append(PrometheusMetricReader(scope_info_enabled=False, registry=tracing.registry))
-    tracing.meters = meters = MeterProvider(readers, resource=resource, shutdown_on_exit=False)
+    tracing.meters = meters = MeterProvider(
+        readers, resource=resource, shutdown_on_exit=False, exemplar_filter=AlwaysOffExemplarFilter()
+    )
     metrics.set_meter_provider(meters)
     tracing.closers.append(lambda within_s: meters.shutdown(timeout_millis=within_s * 1000))
     instruments().watch(told.HELD_BYTES, "By", lambda: _held(tracing))
