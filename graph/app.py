@@ -8,11 +8,14 @@ from dotenv import load_dotenv
 from graph.build import build_graph
 from graph.services import open_services
 from graph.settings import read_settings
+from graph.telling import attend, open_telling
 
 _HOME = Path(__file__).resolve().parent.parent
 
 load_dotenv(_HOME / ".env")
 
 settings = read_settings(os.environ, home=_HOME / ".groat")
+tracing = open_telling(settings)
 services = open_services(settings)
+attend(tracing, services)
 graph = build_graph(services)

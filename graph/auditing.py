@@ -5,6 +5,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
+from langchain_core.runnables import RunnableConfig
+
 from graph.context import Context
 from graph.settings import IN_MEMORY, Settings
 from groat.answering import Adviser, Wanted, adviser_prompt, ask_adviser, mark_of, prompt_tokens
@@ -16,6 +18,7 @@ from groat.cache.tallies_redis import RedisTallies
 from groat.cache.tallies_sqlite import SqliteTallies
 from groat.costs import AuditBooks, Purse
 from groat.text import count_tokens
+from groat.tracing import names
 from groat.types import Charge
 from groat.validation import same_answer
 from nodes import paid_terms
@@ -28,6 +31,8 @@ GOOD, BAD = 0.7, 0.3
 """Marks of a judge from which on a kept answer is right for the question asked, up to which it is wrong."""
 _JUDGE_S = 60.0
 """Longest wait for a judge's mark."""
+AUDIT_RUN: RunnableConfig = {"run_name": "groat audit", "metadata": {names.RUN_PURPOSE: "audit"}}
+"""How runs for audits are told from questions."""
 _CHEAP = 0.1
 """Share of the price of an answer that a mark may cost where no answer was bought to be compared."""
 
@@ -88,7 +93,7 @@ class AskAgain:
 
             self._graph = build_graph(self._services)
         context = replace(cast(Context, hit.knobs), use_cache=False, stream="hold")
-        output = await self._graph.ainvoke(dict(hit.again), config={"run_name": "groat audit"}, context=context)
+        output = await self._graph.ainvoke(dict(hit.again), config=AUDIT_RUN, context=context)
         accepted = bool(output["verified"]) and output["asked"]["text"] == hit.asked["text"]
         shortened = output["shortened"]
         return Fresh(answer=offered(output) if accepted else None, passages=shortened["passages"] if shortened else [])

@@ -12,6 +12,7 @@ from graph.edges import after_cache, after_compress, after_route, after_validate
 from graph.landing import add_box
 from graph.recording import ends_seen, hits_seen
 from graph.route_auditing import watched
+from graph.seeing import SeenGraph
 from graph.services import Services
 from graph.state import Input, Output, State
 from nodes import Knobs
@@ -29,9 +30,7 @@ Groat = CompiledStateGraph[State, Knobs, Input, Output]
 
 def build_graph(s: Services, *, checkpointer: BaseCheckpointSaver[str] | None = None) -> Groat:
     """Return the compiled graph over live engines. LangGraph's server brings a checkpointer of its own."""
-    g: StateGraph[State, Knobs, Input, Output] = StateGraph(
-        State, context_schema=Context, input_schema=Input, output_schema=Output
-    )
+    g = StateGraph[State, Knobs, Input, Output](State, context_schema=Context, input_schema=Input, output_schema=Output)
     check_cache = CheckCache(
         answers=s.answers, flights=s.flights, knowledge=s.knowledge, embedder=s.embedder, answerer=s.answerer, books=s.books,
         tenants=s.tenants, audits=s.audits, scope=s.scope,
@@ -62,4 +61,4 @@ def build_graph(s: Services, *, checkpointer: BaseCheckpointSaver[str] | None = 
     g.add_edge("answer_expensive", "validate")
     g.add_conditional_edges("validate", after_validate)
     g.add_edge("remember", END)
-    return g.compile(name="groat", checkpointer=checkpointer)
+    return SeenGraph.of(g.compile(name="groat", checkpointer=checkpointer), lambda: s.versions, s.runs)

@@ -1,4 +1,4 @@
-"""Boxes that tell whoever waits for a question when it failed, was given up, or ended without an answer to keep."""
+"""Boxes that are seen, and that tell whoever waits for a question when it failed, was given up, or ended without an answer."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -9,13 +9,15 @@ from langgraph.runtime import Runtime
 from typing_extensions import TypedDict
 
 from groat.cache.flight import Flights
+from groat.tracing.decisions import watched
+from groat.types import Box as BoxName
 from nodes import Knobs
 
 Box = Callable[[Any, Runtime[Knobs]], Awaitable[Mapping[str, Any]]]
 """What reads a part of the state and returns what changes in it."""
 
 
-def add_box(graph: StateGraph[Any, Knobs, Any, Any], flights: Flights, name: str, box: Box) -> None:
+def add_box(graph: StateGraph[Any, Knobs, Any, Any], flights: Flights, name: BoxName, box: Box) -> None:
     """Add a box that comes after the one that begins the question.
 
     What it raises is raised on, after those who wait for an equal question have been let go.
@@ -23,7 +25,9 @@ def add_box(graph: StateGraph[Any, Knobs, Any, Any], flights: Flights, name: str
 
     async def run(state: Any, runtime: Runtime[Knobs]) -> Mapping[str, Any]:
         try:
-            update = await box(state, runtime)
+            with watched(name) as saw:
+                update = await box(state, runtime)
+                saw(update)
         except Exception:
             # Who comes after it would fail as well, one after the other: all go on by themselves.
             await flights.land(state["run"], kept=False)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, SystemMessage
 from langgraph.runtime import Runtime
 
-from graph.auditing import Comparison
+from graph.auditing import AUDIT_RUN, Comparison
 from graph.context import Context
 from graph.settings import Settings
 from groat.cache.audit import Pair
@@ -149,9 +149,7 @@ class AskTier:
             self._graph = build_graph(self._services)
         request = cast(Request, ended.again)
         context = replace(cast(Context, request.knobs), use_cache=False, stream="hold", tier=tier)
-        output = await self._graph.ainvoke(
-            {"messages": _messages(ended.asked)}, config={"run_name": "groat audit"}, context=context
-        )
+        output = await self._graph.ainvoke({"messages": _messages(ended.asked)}, config=AUDIT_RUN, context=context)
         charges = output["charges"]
         given = given_by_tier(output["attempts"], output["verdicts"], charges).get(tier)
         calls = sum(charge["kind"] == "chat" for charge in charges)

@@ -16,7 +16,7 @@ from graph.models import open_advisers, open_answerer, open_pruner
 from graph.recording import Recorder, open_recorder
 from graph.route_auditing import open_route_audits
 from graph.settings import IN_MEMORY, Settings
-from groat.answering import Adviser, Answerer, Endpoint
+from groat.answering import PROMPT_VERSION, Adviser, Answerer, Endpoint
 from groat.cache import AnswerCache, AnswerStore, MemoryStore, RedisStore, SqliteStore
 from groat.cache.audit import Audits
 from groat.cache.counts import Counts
@@ -36,6 +36,7 @@ from groat.routing import Router
 from groat.routing.audit import RouteAudits
 from groat.routing.live import LiveRouter
 from groat.routing.versions import RouterVersions
+from groat.tracing.langsmith_runs import Runs
 from groat.validation import AcceptanceModel
 
 ROUTERS = "routers"
@@ -71,6 +72,8 @@ class Services:
     """Records what came of questions that were tried again on their full context; None for nobody."""
     audits: Audits | None = None
     """Looks again at what the cache decided; None for nobody."""
+    runs: Runs | None = None
+    """Sends the runs of questions to LangSmith, where that is on; None leaves them to LangChain."""
     route_audits: RouteAudits | None = None
     """Lets both tiers answer some questions, and records what a candidate router would have decided; None for nobody."""
     recorder: Recorder | None = None
@@ -80,6 +83,19 @@ class Services:
     def scope(self) -> str:
         """What decides which passages are found, beyond the documents: part of what a kept answer is kept under."""
         return f"k={self.retrieve_k}; tokens={self.context_tokens}; vectors={self.embedder.name}"
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """What decides here, by name, as traces tell it; a router that is promoted changes it at once."""
+        return {
+            "prompt": PROMPT_VERSION,
+            "router": self.router.version,
+            "cache": self.answers.rule.version or "none",
+            "compression": self.compressor.version,
+            "acceptance": self.acceptance.version if self.acceptance else "none",
+            "embedder": self.embedder.name,
+            "prices": self.books.prices.version,
+        }
 
 
 def open_services(settings: Settings, *, embeddings: Embedder | None = None) -> Services:
@@ -133,6 +149,7 @@ def open_services(settings: Settings, *, embeddings: Embedder | None = None) -> 
         tenants=settings.tenants,
         retrieve_k=settings.retrieve_k,
         context_tokens=settings.context_tokens,
+        runs=Runs(books.prices.cost, share=settings.trace_sample, most_bytes=int(settings.trace_buffer_mb * 1_000_000)),
     )
     return replace(
         services,

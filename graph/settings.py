@@ -8,14 +8,15 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_core import PydanticCustomError
 
-from groat.blame.sqlite import KEEP_DAYS as RUNS_KEEP_DAYS
-from groat.blame.sqlite import MOST_BYTES, WAIT_H
+from graph.settings_seen import SeeingSettings
 from groat.cache.audit import AUDIT_SHARE
 from groat.errors import SettingsError
 from groat.redis_link import is_address
 from groat.routing.audit import AUDIT_SHARE as ROUTE_AUDIT_SHARE
 from groat.routing.records import KEEP_DAYS
 
+_STANDARD = {"otlp_endpoint": "OTEL_EXPORTER_OTLP_ENDPOINT"}
+"""Variables of others that say what a field means when its own does not."""
 IN_MEMORY = "memory:"
 """The address of a cache in this process."""
 
@@ -27,10 +28,8 @@ def _cache_address(address: SecretStr) -> SecretStr:
     return address
 
 
-class Settings(BaseModel):
-    """What is set for a whole process. Field ``x_y`` is read from ``GROAT_X_Y``; secrets never show in a repr."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class AnsweringSettings(BaseModel):
+    """A part of ``Settings``: where data lies, and what answers."""
 
     data_dir: Annotated[Path, Field(description="Folder of the databases; made at the first use, for the owner only.")]
     tenants: Annotated[
@@ -193,48 +192,20 @@ class Settings(BaseModel):
         str,
         Field(description="Version of a router whose decisions are recorded beside and never followed; empty: none."),
     ] = ""
-    keep_runs: Annotated[
-        float,
-        Field(
-            ge=0,
-            le=1,
-            description="Share of questions whose run is kept to look at later; those with a bad answer always are.",
-        ),
-    ] = 1.0
-    keep_run_texts: Annotated[
-        bool,
-        Field(
-            description="Keep questions, answers and passages in the kept runs; without them decisions and amounts are kept, "
-            "and a bad answer cannot be asked again to find what is to blame."
-        ),
-    ] = False
-    keep_runs_days: Annotated[float, Field(ge=0, le=3650, description="For how many days runs are kept; 0: none are.")] = (
-        RUNS_KEEP_DAYS
-    )
-    keep_runs_wait_h: Annotated[
-        float,
-        Field(
-            ge=0, le=8760, description="For how long other runs are held, in case somebody calls their answer bad, in hours."
-        ),
-    ] = WAIT_H
-    keep_runs_mb: Annotated[
-        int, Field(ge=1, description="Most megabytes of kept runs; beyond it the oldest go, good ones before bad ones.")
-    ] = MOST_BYTES // 1_000_000
     share_wait_s: Annotated[
         float,
         Field(ge=0, le=600, description="Longest wait for an equal question that is being answered, in seconds; 0: never."),
     ] = 10.0
-    api_keys: Annotated[
-        SecretStr,
-        Field(
-            description="Who may call `groat serve`: KEY=TENANT, KEY=TENANT:reviewer or KEY=*:reviewer, separated by commas; "
-            "empty: everybody on this machine."
-        ),
-    ] = SecretStr("")
     retrieve_k: Annotated[int, Field(ge=1, le=100, description="Most passages for one question.")] = 40
     context_tokens: Annotated[
         int, Field(ge=100, le=200_000, description="Most tokens of passages for one question, before shortening.")
     ] = 2000
+
+
+class Settings(SeeingSettings, AnsweringSettings):
+    """What is set for a whole process. Field ``x_y`` is read from ``GROAT_X_Y``; secrets never show in a repr."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def read_settings(environ: Mapping[str, str], *, home: Path) -> Settings:
@@ -253,7 +224,7 @@ def read_settings(environ: Mapping[str, str], *, home: Path) -> Settings:
     given = {name: value.strip() for name, value in environ.items() if value.strip()}
     values: dict[str, object] = {"data_dir": home}
     for field in Settings.model_fields:
-        if (value := given.get(f"GROAT_{field.upper()}")) is not None:
+        if (value := given.get(f"GROAT_{field.upper()}", given.get(_STANDARD.get(field, "")))) is not None:
             values[field] = value
     for field in ("cheap_fallbacks", "expensive_fallbacks", "second_opinion"):
         if field in values:

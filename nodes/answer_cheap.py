@@ -11,6 +11,8 @@ from typing_extensions import TypedDict
 from groat.answering import Answerer, Repair, Terms, Wanted, try_answer
 from groat.costs import Books, Budgets, KeptReply, Purse
 from groat.tracing import names
+from groat.tracing.names import attributes as at
+from groat.tracing.spans import say
 from groat.types import Asked, Attempt, Box, Charge, Passage, Route, Shortened, Tier, Verdict
 from nodes import Knobs, paid_terms
 
@@ -53,6 +55,7 @@ class AnswerCheap:
         key = f"{state['run']}:{self.box}:{len(state['attempts'])}"
         if (kept := await self.books.kept_reply(key)) is not None:
             # A worker died after this was paid for and before the state was saved.
+            say({at.ATTEMPT_REUSED: True})
             return cast(Update, json.loads(kept))
         purse = Purse(
             self.books,

@@ -24,7 +24,7 @@ from groat.embedding import Embedder, Vector
 from groat.errors import UnknownTenant
 from groat.knowledge import Knowledge
 from groat.tracing import names
-from groat.tracing.spans import box_span, describe_lookup
+from groat.tracing.decisions import watched
 from groat.types import Asked, CachedAnswer, Charge, Identity, Lookup, Passage, Source, Waited
 from nodes import Knobs
 
@@ -83,6 +83,12 @@ class CheckCache:
 
     async def __call__(self, state: Needs, runtime: Runtime[Knobs]) -> Update:
         """Return the question, the decision of the cache and, on a hit, the answer."""
+        with watched("check_cache") as saw:
+            update = await self._checked(state, runtime)
+            saw(update)
+            return update
+
+    async def _checked(self, state: Needs, runtime: Runtime[Knobs]) -> Update:
         knobs = runtime.context
         before, asked_at = state.get("asked"), time.time()
         messages = state.get("messages") or []
@@ -98,10 +104,7 @@ class CheckCache:
         await self._know(knobs.tenant)
         run = uuid.uuid4().hex
         try:
-            with box_span("check_cache") as span:
-                begun = await self._begin(asked, run, asked_at, messages, runtime)
-                describe_lookup(span, begun["lookup"], asked)
-                return begun
+            return await self._begin(asked, run, asked_at, messages, runtime)
         except BaseException:
             # Whoever waits for this question must not wait for one that failed or was given up.
             await asyncio.shield(self.flights.land(run, kept=None))

@@ -12,6 +12,8 @@ from groat.cache.flight import Flights
 from groat.cache.policy import admission
 from groat.embedding import Embedder
 from groat.tracing import names
+from groat.tracing.names import attributes as at
+from groat.tracing.spans import say
 from groat.types import Asked, Attempt, DocumentVersion, Identity, Lookup, Passage, Route, Shortened, Source, Verdict
 from nodes import Knobs
 
@@ -74,6 +76,7 @@ class Remember:
             )  # fmt: skip
         told = {names.EVENT: names.REMEMBERED} if kept else {names.EVENT: names.NOT_REMEMBERED, "reason": refusal or "failed"}
         runtime.stream_writer(told)
+        say({at.KEPT: kept, at.NOT_KEPT: None if kept else refusal or "failed"})
         return {"path": ["remember"]}
 
 

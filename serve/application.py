@@ -2,7 +2,7 @@
 
 import importlib.util
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from graph.build import Groat
 from graph.services import Services
 from graph.settings import Settings
 from groat.errors import SettingsError
+from groat.tracing.opening import Tracing
 
 ROOT = Path(__file__).resolve().parent.parent
 """The folder of ``langgraph.json``."""
@@ -22,6 +23,8 @@ class Application:
     settings: Settings
     services: Services
     graph: Groat
+    tracing: Tracing = field(default_factory=Tracing)
+    """Spans and metrics of this process; ``metrics_app`` is what a server mounts for Prometheus."""
 
 
 @lru_cache(maxsize=1)
@@ -41,4 +44,4 @@ def load_application() -> Application:
         raise SettingsError(f"{ROOT / file} is no Python file; correct langgraph.json")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return Application(settings=module.settings, services=module.services, graph=module.graph)
+    return Application(settings=module.settings, services=module.services, graph=module.graph, tracing=module.tracing)

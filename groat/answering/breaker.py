@@ -25,6 +25,7 @@ class Breakers:
             default_ttl=rest_s,
             exclude=[(ModelError, lambda error: error.failure not in BREAKING)],
         )
+        self._met: dict[str, AsyncCircuitBreaker] = {}
 
     async def guard(self, endpoint: Endpoint, tier: Tier) -> "Guard":
         """Return the guard of one call.
@@ -32,7 +33,7 @@ class Breakers:
         Raises:
             ModelError: the breaker is open; the failure is "overloaded".
         """
-        breaker = await self._factory.get_breaker(endpoint.scope)
+        breaker = self._met[endpoint.scope] = await self._factory.get_breaker(endpoint.scope)
         try:
             await breaker.__aenter__()
         except OpenedState:
@@ -47,6 +48,11 @@ class Breakers:
         """Tell whether the endpoint is being left alone, for a health report."""
         breaker = await self._factory.get_breaker(endpoint.scope)
         return breaker.context.state == "opened"
+
+    def was_open(self, endpoint: Endpoint) -> bool:
+        """Tell whether the endpoint was left alone after its last call, from whichever thread, for a metric."""
+        breaker = self._met.get(endpoint.scope)
+        return breaker is not None and breaker.context.state == "opened"
 
 
 class Guard:

@@ -19,6 +19,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from groat.answering.limits import Limits
 from groat.errors import StorageError
 from groat.redis_link import RedisLink
+from groat.tracing.spans import call_spans
 
 _SOCKET_S = 0.5
 """Longest wait for one reply: a script takes some 0.1 ms, so a Redis this slow is worth less than counting alone."""
@@ -106,6 +107,7 @@ return 1
 """
 
 
+@call_spans("limits", "redis", "take", "end", "pause")
 class RedisLimiter:
     """Counts for all processes that name the same Redis; every step is one script, so that none sees half of another's.
 

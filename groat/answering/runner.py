@@ -12,6 +12,7 @@ from groat.answering.breaker import Breakers, Guard
 from groat.answering.endpoint import Endpoint, Reply, Sent
 from groat.answering.failures import explained, out_of_time
 from groat.answering.limits import Gate
+from groat.answering.seen import Seen, seen
 from groat.answering.wire import Arriving, Wish, request, spent
 from groat.errors import ModelError
 from groat.types import Tier, Usage
@@ -95,6 +96,7 @@ class Runner:
         self._hedge = hedge
         self._lease = uuid.uuid4().hex
         self._used = 0
+        self._seen = Seen()
 
     async def run(self) -> Reply:
         """Return the reply. The request, once sent, is recorded, also when this is cancelled.
@@ -137,10 +139,15 @@ class Runner:
         await task.watch.permit(number, self.endpoint)
         self.arriving.sent_at = time.perf_counter()
         self.arriving.sent.set()
+        with seen(self.endpoint, task.tier, task.prompt, task.wish, number, hedge=self._hedge) as self._seen:
+            return await self._await_reply(number, guard)
+
+    async def _await_reply(self, number: int, guard: Guard) -> Reply:
+        task = self._task
         by_deadline = task.left_s < self.endpoint.timeout_s
         try:
             async with asyncio.timeout(min(self.endpoint.timeout_s, task.left_s)) as limit:
-                reply = await request(self.endpoint, task.prompt, self._heard(), self.arriving)
+                reply = await request(self.endpoint, task.prompt, self._heard(), self.arriving, run_id=self._seen.run_id)
             if limit.expired():  # a client that swallows the cancellation hands over half a reply as a whole one
                 raise TimeoutError
         except asyncio.CancelledError as error:
@@ -202,4 +209,5 @@ class Runner:
             hedge=self._hedge,
         )
         self._task.asked_at = time.perf_counter()
-        await self._task.watch.record(sent)
+        with self._seen.ending(sent):
+            await self._task.watch.record(sent)

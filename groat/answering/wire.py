@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -57,15 +58,27 @@ class Arriving:
         return None if self.first_at is None else (self.first_at - self.sent_at) * 1000
 
 
-async def request(endpoint: Endpoint, prompt: Sequence[BaseMessage], wish: Wish, arriving: Arriving) -> Reply:
-    """Send the prompt once and return the reply; whatever the client raises comes through."""
+async def request(
+    endpoint: Endpoint, prompt: Sequence[BaseMessage], wish: Wish, arriving: Arriving, *, run_id: uuid.UUID | None = None
+) -> Reply:
+    """Send the prompt once and return the reply; whatever the client raises comes through.
+
+    Args:
+        endpoint: who is asked.
+        prompt: the messages.
+        wish: how the reply is wanted.
+        arriving: told what comes.
+        run_id: of the run of LangSmith that this will be; None for any.
+    """
     arguments = dict(_arguments(endpoint, wish))
+    named: RunnableConfig = {"run_id": run_id}
+    quiet: RunnableConfig = {**_QUIET, **named}
     if wish.on_token is not None:
-        message = await _stream(endpoint, prompt, wish.on_token, arriving, arguments)
+        message = await _stream(endpoint, prompt, wish.on_token, arriving, {"config": named, **arguments})
     elif endpoint.streams:
-        message = await _stream(endpoint, prompt, lambda _: None, arriving, {"config": _QUIET, **arguments})
+        message = await _stream(endpoint, prompt, lambda _: None, arriving, {"config": quiet, **arguments})
     else:
-        message = await endpoint.model.ainvoke(list(prompt), _QUIET, **arguments)
+        message = await endpoint.model.ainvoke(list(prompt), quiet, **arguments)
     return Reply(
         text=message.text.strip(),
         usage=usage_of(message, prompt),

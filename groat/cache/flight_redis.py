@@ -17,6 +17,7 @@ from groat.cache.flying import Flying, packed, unpacked
 from groat.cache.leases import Taken
 from groat.errors import SettingsError, StorageError
 from groat.redis_link import RedisLink, is_address, place
+from groat.tracing.spans import call_spans
 
 _T = TypeVar("_T")
 _Said = bytes | str | int | list[bytes]
@@ -57,6 +58,7 @@ class _Home:
             step.exception()  # nobody else will ask for it
 
 
+@call_spans("leases", "redis", "take", "landing", "release")
 class RedisLeases:
     """Leads for all processes that name the same Redis; it keeps the law of ``groat.cache.leases.Leases``.
 

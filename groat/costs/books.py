@@ -10,6 +10,7 @@ from groat.costs.ledger import KeptReply, Ledger, Settled
 from groat.costs.prices import LOCAL, PriceTable
 from groat.errors import StorageError
 from groat.text import count_tokens
+from groat.tracing.charges import charged
 from groat.types import Box, Charge, Purpose, Tier, Usage
 
 BILLED = "the endpoint's own bill"
@@ -128,6 +129,7 @@ class Books:
 
         A ledger that fails must not cost the user the answer, so nothing is raised: the caller makes the failure visible.
         """
+        charged(charges)
         try:
             await self.ledger.record(charges, run=run, tenant=tenant, at=self._clock(), reply=reply)
         except StorageError as error:

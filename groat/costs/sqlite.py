@@ -15,6 +15,7 @@ from groat.costs.ledger import Balance, Ceilings, KeptReply, LedgerTotals, Settl
 from groat.costs.schema import ADD_SPENT, connect, damaged, explained
 from groat.errors import StorageError
 from groat.sqlite_file import SqliteFile, transaction
+from groat.tracing.spans import call_spans
 from groat.types import Charge
 
 _T = TypeVar("_T")
@@ -28,6 +29,9 @@ _COLUMNS = (
 _INSERT = f"INSERT INTO charges ({_COLUMNS}) VALUES ({', '.join('?' * 20)}) ON CONFLICT (key) DO NOTHING"
 
 
+@call_spans(
+    "ledger", "sqlite", "record", "record_question", "keep_reply", "kept_reply", "drop_replies", "reserve", "release", "balance"
+)  # fmt: skip
 class SqliteLedger:
     """A ledger in one SQLite file, safe under several processes; a charge takes about 0.3 ms.
 

@@ -5,6 +5,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 
 from groat.embedding.protocol import Embedder, Matrix, Vector
+from groat.tracing.spans import embedding_span
 
 
 class RecentQueries:
@@ -47,10 +48,12 @@ class RecentQueries:
 
     async def passages(self, texts: Sequence[str]) -> Matrix:
         """Return the vectors of pieces of documents; these are not remembered."""
-        return await self._embedder.passages(texts)
+        with embedding_span(self.name, len(texts)):
+            return await self._embedder.passages(texts)
 
     async def _compute(self, text: str) -> Vector:
-        vector = await self._embedder.query(text)
+        with embedding_span(self.name, 1):
+            vector = await self._embedder.query(text)
         self.computed += 1
         self._recent[text] = vector
         while len(self._recent) > self._size:

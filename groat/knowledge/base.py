@@ -26,12 +26,15 @@ from groat.knowledge.ranking import (
 from groat.knowledge.schema import storage_errors
 from groat.knowledge.store import Store
 from groat.knowledge.vectors import SentenceIndexes
+from groat.tracing.names import attributes as at
+from groat.tracing.spans import call_spans, retrieval_span
 from groat.types import Passage
 
 _WAIT_FOR_OTHER_INGEST_S = 600.0
 _LOOK_AGAIN_S = 0.2
 
 
+@call_spans("knowledge", "sqlite", "sentence_vectors", "versions", "tenants")
 class KnowledgeBase:
     """Documents of any number of tenants in one SQLite file, found by words and by meaning.
 
@@ -91,6 +94,12 @@ class KnowledgeBase:
         need_tenant(tenant)
         if k < 1 or max_tokens < 1:
             raise BadInput(f"k is {k} and max_tokens {max_tokens}; both must be at least 1")
+        with retrieval_span(k) as span:
+            passages = await self._search(question, tenant, k, max_tokens)
+            span.set_attribute(at.RETURNED, len(passages))
+            return passages
+
+    async def _search(self, question: str, tenant: str, k: int, max_tokens: int) -> list[Passage]:
         if not question.strip() or not await asyncio.to_thread(self._store.has_documents, tenant):
             return []
         vector = await self._embedder.query(question)

@@ -11,12 +11,16 @@ from rich.console import Console
 
 from graph.asking import Answered, ask, conversations
 from graph.context import Context
+from graph.telling import kept_spans
 from groat.errors import BadInput, GroatError, ModelError
+from groat.tracing.tree import tree_lines
 from serve.application import load_application
 from serve.cli.output import JsonOption, TenantOption, console, dollars, saved, write_json
 
 AUDIT_WAIT_S = 5.0
 """Longest wait at the end for audits, which two hits by likeness in a hundred get and one question in a hundred."""
+TELLING_WAIT_S = 2.0
+"""Longest wait at the end until traces are sent."""
 
 
 def ask_command(
@@ -32,6 +36,7 @@ def ask_command(
     schema: Annotated[
         Path | None, typer.Option(metavar="FILE", help="JSON Schema that the answer must fit; - reads standard input.")
     ] = None,
+    show_trace: Annotated[bool, typer.Option("--trace", help="Print the tree of spans too.")] = False,
     json_file: JsonOption = None,
 ) -> None:
     """Ask one question; print the answer, its way through the graph, its sources and what it cost."""
@@ -47,11 +52,17 @@ def ask_command(
     )
     if question == "-":
         question = _read_question()
+    load_application()
+    spans = kept_spans() if show_trace else None
     answered = asyncio.run(_ask(question, context, thread))
     if json_file is not None:
         write_json(answered, json_file)
     else:
         _print(console(), answered)
+    if spans is not None:
+        out = Console(stderr=True, highlight=False) if json_file == "-" else console()
+        for line in tree_lines(spans.get_finished_spans()):
+            out.print(line, markup=False, soft_wrap=True)
     if answered["error"]:
         raise ModelError(answered["error"], failure="unknown")
 
@@ -89,6 +100,7 @@ async def _ask(question: str, context: Context, thread: str | None) -> Answered:
         for later in (app.services.recorder, app.services.audits, app.services.route_audits):
             if later is not None:
                 await later.close(within_s=AUDIT_WAIT_S)
+        await asyncio.to_thread(app.tracing.flush, within_s=TELLING_WAIT_S)
 
 
 def _print(out: Console, answered: Answered) -> None:

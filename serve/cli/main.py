@@ -18,6 +18,7 @@ from serve.cli.documents import forget_command, ingest_command
 from serve.cli.evaluate import eval_app
 from serve.cli.judge import judge_app
 from serve.cli.judge_fit import fit_command
+from serve.cli.langsmith import feedback_command, langsmith_app
 from serve.cli.ledger import ledger_command
 from serve.cli.route import route_app
 from serve.cli.route_compare import compare_command, models_command
@@ -36,10 +37,12 @@ app.command("ask")(ask_command)
 app.command("ingest")(ingest_command)
 app.command("forget")(forget_command)
 app.command("ledger")(ledger_command)
+app.command("feedback")(feedback_command)
 app.command("doctor")(doctor_command)
 app.command("demo")(demo_command)
 app.command("serve")(serve_command)
 app.add_typer(bench_app, name="bench")
+app.add_typer(langsmith_app, name="langsmith")
 judge_app.command("fit", cls=SeveralValues)(fit_command)
 app.add_typer(judge_app, name="judge")
 cache_app.command("calibrate", cls=SeveralValues)(calibrate_command)

@@ -11,8 +11,10 @@ from groat.cache.entry import MAX_ALIASES, REFUSED_CHARS, Alias, Entry, refusal_
 from groat.cache.stores.protocol import Removals
 from groat.cache.stores.vectors import VectorIndex
 from groat.embedding import Vector
+from groat.tracing.spans import call_spans
 
 
+@call_spans("cache", "memory", "exact", "nearest", "put", "mark_used", "delete", "add_alias", "refuse", "forget")
 class MemoryStore:
     """Keeps entries in memory: for tests, for one process, for a cache that must leave no file."""
 

@@ -17,6 +17,7 @@ from groat.cache.stores.protocol import Removals
 from groat.cache.stores.redis_calls import RedisCalls
 from groat.embedding import Vector
 from groat.errors import StorageError
+from groat.tracing.spans import call_spans
 
 _IN_BODY = tuple(field.name for field in fields(Entry) if field.name not in {"vector", "alias", "refused"})
 _IN_WORDING = ("language", "question", "exact_text", "embedder")
@@ -38,6 +39,7 @@ _UNHURRIED_S = 1.0
 """Longest silence while a person or an ingest waits, and no question."""
 
 
+@call_spans("cache", "redis", "exact", "nearest", "put", "mark_used", "delete", "add_alias", "refuse", "forget")
 class RedisStore:
     """Keeps entries in the Redis at ``url``, in one step each: what one process kept or removed holds for all at once.
 

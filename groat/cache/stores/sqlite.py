@@ -17,6 +17,7 @@ from groat.cache.stores.vectors import VectorIndex
 from groat.embedding import Vector
 from groat.errors import StorageError
 from groat.sqlite_file import SqliteFile, transaction
+from groat.tracing.spans import call_spans
 
 _COLUMNS = (
     "entry_id, identity, tenant, language, question, exact_text, answer, sources, documents, tier, baseline_cost_usd, "
@@ -38,6 +39,7 @@ _ADD_ALIAS = (
 )
 
 
+@call_spans("cache", "sqlite", "exact", "nearest", "put", "mark_used", "delete", "add_alias", "refuse", "forget")
 class SqliteStore:
     """Keeps entries in the file ``path``, created at the first use with owner-only rights.
 
