@@ -34,7 +34,7 @@ def build_app(application: Application) -> Starlette:
 
 
 def _routes(application: Application, door: Door) -> list[BaseRoute]:
-    access = Access(door)
+    access, metrics = Access(door), application.tracing.metrics_app
     runs = RunsPage(open_runs(application.settings), application.services)
     return [
         Route("/health", _health),
@@ -47,6 +47,8 @@ def _routes(application: Application, door: Door) -> list[BaseRoute]:
         Route("/review/runs/{run}/blame", runs.examine, methods=["POST"]),
         Route("/review/causes", runs.causes),
         Route("/review/savings", SavingsPage(application.services.books.ledger).show),
+        # Prometheus asks here; without GROAT_METRICS_PORT nothing is counted for it.
+        *([] if metrics is None else [Route("/metrics", metrics)]),
         Mount("/static", StaticFiles(directory=STATIC)),
     ]
 

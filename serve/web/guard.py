@@ -14,6 +14,8 @@ from serve.web.sessions import COOKIE, Sessions
 
 OPEN = ("/health", "/login", "/static/")
 """Paths that need no key."""
+READ = ("/review", "/metrics")
+"""Paths that need the key of a reviewer."""
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _READS = ("GET", "HEAD")
 _HEADERS = {
@@ -79,7 +81,7 @@ class Guard(BaseHTTPMiddleware):
                 401 if self._door.keys else 403,
                 {"WWW-Authenticate": "Bearer"} if self._door.keys else None,
             )
-        if caller is not None and caller.role != "reviewer" and request.url.path.startswith("/review"):
+        if caller is not None and caller.role != "reviewer" and request.url.path.startswith(READ):
             return PlainTextResponse("this key may ask, not review; ask for one whose role is reviewer\n", 403)
         return await call_next(request)
 

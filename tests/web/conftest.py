@@ -18,6 +18,7 @@ from graph.build import build_graph
 from graph.recording import open_recorder
 from graph.settings import Settings
 from graph.state import Output
+from groat.tracing.opening import Tracing
 from serve.application import Application
 from serve.web.app import build_app
 from tests.graph.conftest import GOOD, QUESTION, WRONG
@@ -38,10 +39,12 @@ class Reviewed:
     world: ServedWorld
     outputs: tuple[Output, ...]
 
-    def app(self, keys: str = "") -> Starlette:
+    def app(self, keys: str = "", tracing: Tracing | None = None) -> Starlette:
         """Return the application with these keys."""
-        settings = Settings(data_dir=self.folder, api_keys=SecretStr(keys))
-        return build_app(Application(settings=settings, services=self.world.services, graph=build_graph(self.world.services)))
+        settings, services = Settings(data_dir=self.folder, api_keys=SecretStr(keys)), self.world.services
+        return build_app(
+            Application(settings=settings, services=services, graph=build_graph(services), tracing=tracing or Tracing())
+        )
 
     def run(self, number: int) -> str:
         """Return the id of a run."""

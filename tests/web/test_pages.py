@@ -5,8 +5,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from prometheus_client import CollectorRegistry, Counter
 
 from groat.blame.causes import BYPASS, STORED, SUFFIXES
+from groat.tracing.opening import Tracing
 from serve.web.review.filters import FINDINGS
 from serve.web.review.words import WORDS
 from tests.graph.test_blaming import TEXTS
@@ -183,3 +185,14 @@ async def test_the_cause_of_a_bad_answer_is_found_and_shown(tmp_path: Path, lang
 def test_every_cause_and_lever_has_its_words() -> None:
     names = {f"lever_{lever.name}" for lever in (*SUFFIXES, BYPASS, STORED)} | {f"origin_means_{one}" for one in FINDINGS}
     assert names <= set(WORDS)
+
+
+async def test_prometheus_is_answered_with_a_reviewers_key_where_metrics_are_counted(reviewed: Reviewed) -> None:
+    counted = Tracing(registry=CollectorRegistry())
+    Counter("groat_example", "An example.", registry=counted.registry).inc()
+    for key, status in ((READS_ACME, 200), (ASKS_ACME, 403)):
+        async with client_of(reviewed.app(KEYS, counted), authorization=f"Bearer {key}") as client:
+            response = await client.get("/metrics")
+            assert (response.status_code, "groat_example_total 1.0" in response.text) == (status, status == 200)
+    async with client_of(reviewed.app()) as client:
+        assert (await client.get("/metrics")).status_code == 404
