@@ -1,4 +1,4 @@
-"""``groat serve``: the review page over HTTP."""
+"""``groat serve``: the OpenAI-compatible endpoint, the review page and metrics over HTTP."""
 
 from typing import Annotated
 
@@ -17,7 +17,7 @@ def serve_command(
     ),
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for any that is free.")] = 8765,
 ) -> None:
-    """Serve the review page: runs, decisions, causes of bad answers, savings."""
+    """Serve groat as a model (/v1), the review page (/review) and metrics (/metrics)."""
     application = load_application()
     if host not in LOOPBACK and not application.settings.api_keys.get_secret_value():
         raise SettingsError(

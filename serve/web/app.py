@@ -12,6 +12,7 @@ from groat.errors import BadInput, GroatError
 from serve.application import Application
 from serve.web.guard import Door, Guard
 from serve.web.keys import Keys
+from serve.web.openai.endpoint import Endpoint
 from serve.web.review.access import Access
 from serve.web.review.render import STATIC
 from serve.web.review.runs_page import RunsPage
@@ -35,12 +36,17 @@ def build_app(application: Application) -> Starlette:
 
 def _routes(application: Application, door: Door) -> list[BaseRoute]:
     access, metrics = Access(door), application.tracing.metrics_app
+    model = Endpoint(application.graph, application.services)
     runs = RunsPage(open_runs(application.settings), application.services)
     return [
         Route("/health", _health),
         Route("/", _home),
         Route("/login", access.login, methods=["GET", "POST"]),
         Route("/logout", access.logout, methods=["POST"]),
+        Route("/v1/models", model.models),
+        Route("/v1/models/{model}", model.model),
+        Route("/v1/chat/completions", model.complete, methods=["POST"]),
+        Route("/v1/embeddings", model.embed, methods=["POST"]),
         Route("/review", runs.show),
         Route("/review/runs/{run}", runs.show_one),
         Route("/review/runs/{run}/mark", runs.mark, methods=["POST"]),

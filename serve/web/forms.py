@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 
 from groat.errors import BadInput
+from serve.web.bodies import read_body
 
 MOST_BYTES = 64 * 1024
 
@@ -16,11 +17,7 @@ async def read_form(request: Request) -> Mapping[str, str]:
     Raises:
         BadInput: it is larger than ``MOST_BYTES``, or no form.
     """
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MOST_BYTES:
-            raise BadInput(f"the form is larger than {MOST_BYTES} bytes; shorten it")
+    body = await read_body(request, most_bytes=MOST_BYTES)
     try:
         return dict(parse_qsl(body.decode("utf-8"), keep_blank_values=True, strict_parsing=bool(body), max_num_fields=100))
     except ValueError as error:

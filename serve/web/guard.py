@@ -10,6 +10,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp
 
 from serve.web.keys import LOCAL, Caller, Keys
+from serve.web.openai.errors import Refused, reply_to
 from serve.web.sessions import COOKIE, Sessions
 
 OPEN = ("/health", "/login", "/static/")
@@ -74,16 +75,22 @@ class Guard(BaseHTTPMiddleware):
         if caller is None and not request.url.path.startswith(OPEN):
             if self._door.keys and "text/html" in request.headers.get("accept", ""):
                 return RedirectResponse("/login", 303)
-            return PlainTextResponse(
-                "send one of this server's keys: Authorization: Bearer KEY\n"
-                if self._door.keys
-                else "without GROAT_API_KEYS this server answers on 127.0.0.1 and localhost alone\n",
-                401 if self._door.keys else 403,
-                {"WWW-Authenticate": "Bearer"} if self._door.keys else None,
-            )
+            return self._turned_away(request)
         if caller is not None and caller.role != "reviewer" and request.url.path.startswith(READ):
             return PlainTextResponse("this key may ask, not review; ask for one whose role is reviewer\n", 403)
         return await call_next(request)
+
+    def _turned_away(self, request: Request) -> Response:
+        told, status = "without GROAT_API_KEYS this server answers on 127.0.0.1 and localhost alone", 403
+        if self._door.keys:
+            told, status = "send one of this server's keys: Authorization: Bearer KEY", 401
+        if request.url.path.startswith("/v1/"):
+            response: Response = reply_to(Refused(told, status=status, code="invalid_api_key"))
+        else:
+            response = PlainTextResponse(f"{told}\n", status)
+        if self._door.keys:
+            response.headers["WWW-Authenticate"] = "Bearer"
+        return response
 
 
 def _from_elsewhere(request: Request) -> bool:

@@ -1,0 +1,166 @@
+"""``/v1/chat/completions``, ``/v1/models`` and ``/v1/embeddings``."""
+
+import asyncio
+import base64
+import contextlib
+import json
+import time
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from graph.build import Groat
+from graph.services import Services
+from graph.state import Output
+from groat.embedding import Vector
+from groat.errors import Failure, GroatError, ModelError
+from groat.text import count_tokens
+from groat.types import Attempt
+from serve.web.bodies import read_body
+from serve.web.openai.errors import Refused, reply_to
+from serve.web.openai.replies import chunks, completion, event, first_chunk, headers
+from serve.web.openai.requests import MODELS, Wanted, read_request
+
+MOST_BYTES: Final = 4 * 1024 * 1024
+"""Of a request; larger ones are refused before they are read to their end."""
+_MOST_TEXTS: Final = 256
+_BEAT_S: Final = 10.0
+"""Between two signs of life on a stream while the answer is made."""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """The graph as a model."""
+
+    graph: Groat
+    services: Services
+
+    async def models(self, request: Request) -> Response:
+        """Return the models: groat, and each tier alone."""
+        listed = [{"id": name, "object": "model", "created": 0, "owned_by": "groat"} for name in MODELS]
+        return JSONResponse({"object": "list", "data": listed})
+
+    async def model(self, request: Request) -> Response:
+        """Return one model."""
+        name = request.path_params["model"]
+        if name not in MODELS:
+            return reply_to(Refused(f"this server has the models {', '.join(MODELS)}", status=404, code="model_not_found"))
+        return JSONResponse({"id": name, "object": "model", "created": 0, "owned_by": "groat"})
+
+    async def complete(self, request: Request) -> Response:
+        """Answer a conversation, whole or as a stream."""
+        try:
+            wanted = read_request(await _json(request), request.headers, request.state.caller)
+            if wanted.stream:
+                return StreamingResponse(self._streamed(wanted), media_type="text/event-stream")
+            begun, trace = time.time(), uuid.uuid4()
+            output = await self._run(wanted, trace)
+        except GroatError as error:
+            return reply_to(error)
+        return JSONResponse(
+            completion(output, id=f"chatcmpl-{trace.hex}", model=wanted.model, begun=begun, trace=str(trace)),
+            headers=headers(output, trace=str(trace)),
+        )
+
+    async def embed(self, request: Request) -> Response:
+        """Return the vectors of texts, by the embedder of this server."""
+        try:
+            raw = await _json(request)
+            texts, name = _texts(raw), self.services.embedder.name
+            vectors = await self.services.embedder.passages(texts)
+        except GroatError as error:
+            return reply_to(error)
+        tokens = sum(count_tokens(text) for text in texts)
+        return JSONResponse(
+            {
+                "object": "list",
+                "model": name,
+                "data": [
+                    {"object": "embedding", "index": place, "embedding": _written(vector, packed=_is_packed(raw))}
+                    for place, vector in enumerate(vectors)
+                ],
+                "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
+            }
+        )
+
+    async def _run(self, wanted: Wanted, trace: uuid.UUID) -> Output:
+        """Return what the graph gives.
+
+        Raises:
+            GroatError: the question cannot be asked, or nothing answered it.
+        """
+        output = cast(
+            Output,
+            await self.graph.ainvoke({"messages": wanted.messages}, config={"run_id": trace}, context=wanted.context),
+        )
+        if not output["answer"]:
+            raise _failure(output["error"], output["attempts"])
+        return output
+
+    async def _streamed(self, wanted: Wanted) -> AsyncIterator[str]:
+        """Yield the events of an answer; a failure is one too, since the status has been sent.
+
+        Answers are checked before they are passed on, and may be replaced by another model's until then: the stream shows that
+        it lives and waits.
+        """
+        begun, trace = time.time(), uuid.uuid4()
+        id = f"chatcmpl-{trace.hex}"
+        yield event(first_chunk(id=id, model=wanted.model, begun=begun))
+        answering = asyncio.ensure_future(self._run(wanted, trace))
+        try:
+            while not answering.done():
+                await asyncio.wait([answering], timeout=_BEAT_S)
+                if not answering.done():
+                    yield ": answering\n\n"
+            output = answering.result()
+        except GroatError as error:
+            yield event(cast(dict[str, Any], json.loads(bytes(reply_to(error).body))))
+            yield "data: [DONE]\n\n"
+            return
+        finally:
+            # A caller who has gone does not pay for more.
+            answering.cancel()
+            with contextlib.suppress(asyncio.CancelledError, GroatError):
+                await answering
+        for chunk in chunks(
+            output, id=id, model=wanted.model, begun=begun, trace=str(trace), include_usage=wanted.include_usage
+        ):
+            yield event(chunk)
+        yield "data: [DONE]\n\n"
+
+
+async def _json(request: Request) -> object:
+    try:
+        return json.loads(await read_body(request, most_bytes=MOST_BYTES))
+    except (ValueError, RecursionError) as error:
+        raise Refused("the body is no JSON; send an object in UTF-8") from error
+
+
+def _texts(raw: object) -> list[str]:
+    given = raw.get("input") if isinstance(raw, dict) else None
+    texts = [given] if isinstance(given, str) else given
+    if not isinstance(texts, list) or not texts or not all(isinstance(text, str) and text for text in texts):
+        raise Refused("input is a text or a list of texts, none of them empty; tokens are not taken", param="input")
+    if len(texts) > _MOST_TEXTS:
+        raise Refused(f"at most {_MOST_TEXTS} texts at once; send the others in further requests", param="input")
+    if isinstance(raw, dict) and (raw.get("encoding_format") not in (None, "float", "base64") or raw.get("dimensions")):
+        raise Refused("vectors are given as float or base64, in their own size", param="encoding_format")
+    return texts
+
+
+def _is_packed(raw: object) -> bool:
+    return isinstance(raw, dict) and raw.get("encoding_format") == "base64"
+
+
+def _written(vector: Vector, *, packed: bool) -> list[float] | str:
+    """Return a vector as OpenAI's clients ask for it: numbers, or the bytes of 32-bit floats."""
+    return base64.b64encode(vector.astype("<f4").tobytes()).decode() if packed else vector.tolist()
+
+
+def _failure(message: str, attempts: list[Attempt]) -> ModelError:
+    failure = next((attempt["failure"] for attempt in reversed(attempts) if "failure" in attempt), "unknown")
+    return ModelError(message or "nothing answered; try again", failure=cast(Failure, failure))
