@@ -46,7 +46,7 @@ class Planter:
 
     async def plant(self, row: Row) -> Planted | None:
         """Return the run of a case; None when it cannot be planted."""
-        if not await self._is_sound(row.question):
+        if not all([await self._is_sound(one) for one in (row.question, row.other) if one is not None]):
             return None
         planting = _Planting(row, self._world, self._bases, random.Random(f"{self._seed}/{row.id}"))
         run = await planting.run()

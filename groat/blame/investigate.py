@@ -37,6 +37,8 @@ class Replay:
     """By the judge; None when it had no opinion, or when another question was asked."""
     same: bool | None
     """It says what the blamed answer says."""
+    verbatim: bool
+    """It is the blamed answer word for word."""
     error: float
     """Probability that the judge erred."""
     calls: int
@@ -185,6 +187,9 @@ def _next(run: Run, state: _State, error: float) -> Lever | None:
 async def _pull(run: Run, state: _State, lever: Lever) -> None:
     replay = await run.replay(lever)
     state.pulled[lever.name] += 1
+    if any(one.lever == lever.name and one.answer == replay.answer for one in state.replays):
+        # Word for word the same: a third time would show nothing new.
+        state.pulled[lever.name] = _REPEATS
     state.replays.append(replay)
     if replay.skipped:
         state.pulled[lever.name] = _REPEATS
@@ -195,8 +200,8 @@ async def _pull(run: Run, state: _State, lever: Lever) -> None:
         if replay.same is not None:
             state.beliefs = stored_asked(state.beliefs, replay.same, one_question=bool(state.facts.one_question))
         return
-    outcome = Outcome(right=replay.right, same=replay.same, error=replay.error)
-    state.beliefs = replayed(state.beliefs, lever, outcome, verified=state.facts.verified)
+    outcome = Outcome(right=replay.right, same=replay.same, verbatim=replay.verbatim, error=replay.error)
+    state.beliefs = replayed(state.beliefs, lever, outcome)
     state.proven = state.proven or (replay.right is True and replay.same is not True)
 
 
