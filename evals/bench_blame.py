@@ -25,8 +25,8 @@ from groat.blame.reference import Reference
 from groat.types import Asked, Charge, Passage
 
 Known = Literal["full", "answer", "none"]
-"""What the verdict is told of the right answer: strings it must hold and the documents that answer; a sentence; nothing, so that
-a judge who errs in ``PANEL_ERR`` of its judgements must do."""
+"""What the verdict is told of the right answer: strings it must hold, with the documents that answer; a sentence; or nothing,
+so that a judge must do who errs in ``PANEL_ERR`` of its judgements."""
 _TRIES: Final = 6
 """Cases that are tried for each that is wanted: not every one can be planted."""
 

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Final, Protocol
 
 from groat.blame.beliefs import Beliefs, Outcome, accomplice, looked, most_telling, named, replayed, stored_asked
-from groat.blame.causes import BYPASS, ORIGIN, STORED, Cause, Lever, Situation, chance, prior
+from groat.blame.causes import ORIGIN, STORED, Cause, Lever, Situation, chance, prior
 from groat.blame.facts import Facts
 from groat.blame.snapshot import Finding, MarkKind, Origin
 
@@ -179,8 +179,9 @@ def _next(run: Run, state: _State, error: float) -> Lever | None:
         # The stored question tells wrong hits from stale ones, and nothing while it may not be the cache at all.
         first = [lever for lever in left if lever.fresh == "question" and not state.pulled[lever.name]]
         second = [lever for lever in left if lever.fresh == "stored" and not state.pulled[lever.name]]
-        wanted = first or (second if cause != "not_the_cache" else []) or [one for one in left if one == BYPASS]
-        return wanted[0] if wanted else None
+        wanted = first or (second if cause != "not_the_cache" else [])
+        left = [lever for lever in left if lever.fresh == "question"]
+        return wanted[0] if wanted else most_telling(state.beliefs, left, run.costs, error=error)
     return most_telling(state.beliefs, left, run.costs, error=error)
 
 
