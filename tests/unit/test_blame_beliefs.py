@@ -200,12 +200,11 @@ async def test_an_investigation_names_the_cause_and_shows_it(cause: Cause, error
     assert sorted(calls)[30] <= 3
 
 
-async def test_an_investigation_stops_when_it_is_clear() -> None:
-    run = Simulated(frozenset({"retrieval"}), CHEAP, SIGNS["retrieval"], 2)
+async def test_an_investigation_stops_when_it_is_clear_and_shown() -> None:
+    run = Simulated(frozenset({"knowledge_missing"}), dataclasses.replace(CHEAP, rejected=False), SIGNS["knowledge_missing"], 1)
     verdict = await investigate(run, mark="user", error=0.02)
-    assert (verdict.stopped, verdict.origin, verdict.calls) == ("clear", "retrieval", 1)
+    assert (verdict.stopped, verdict.origin, run.pulled) == ("clear", "knowledge", ["told_the_answer"])
     assert verdict.confidence >= SURE
-    assert run.pulled in (["gold_passages"], ["told_the_answer"])
 
 
 async def test_an_investigation_without_a_budget_asks_nobody_and_names_nobody() -> None:
