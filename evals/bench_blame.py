@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import logging
 import random
 import statistics
 import tempfile
@@ -18,10 +19,14 @@ from evals.blame_baselines import by_rules, stand_in
 from evals.blame_plan import KINDS, LANGUAGES, PAIRS, Row, candidates, questions_for, read_plan
 from evals.blame_plants import Planted, Planter
 from evals.blame_world import Bases, World
-from graph.blame_judging import AnswerJudge, ReferenceJudge
+from graph.blame_judging import PANEL_ERR, AnswerJudge, ReferenceJudge
 from graph.blaming import blame
+from groat.blame.reference import Reference
 from groat.types import Asked, Charge, Passage
 
+Known = Literal["full", "answer", "none"]
+"""What the verdict is told of the right answer: strings it must hold, with the documents that answer; a sentence; or nothing,
+so that a judge must do who errs in ``PANEL_ERR`` of its judgements."""
 _TRIES: Final = 6
 """Cases that are tried for each that is wanted: not every one can be planted."""
 
@@ -88,6 +93,7 @@ async def run(
     seed: int = 7,
     plan: Path | None = None,
     judge_error: float = 0.0,
+    known: Known = "full",
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[list[Case], int]:
     """Return the cases, and how many could not be planted.
@@ -97,6 +103,7 @@ async def run(
         seed: draws questions and whatever else is left to chance; the same gives the same.
         plan: file of cases in place of drawn ones.
         judge_error: how often the judge of the replays errs, 0..0.5.
+        known: what the verdict is told of the right answer.
         progress: told how many cases of how many are done.
     """
     with tempfile.TemporaryDirectory() as name:
@@ -115,7 +122,7 @@ async def run(
                 if planted is None:
                     missed += 1
                     continue
-                cases.append(await _blamed(planted, world, seed=seed, judge_error=judge_error))
+                cases.append(await _blamed(planted, world, seed=seed, judge_error=judge_error, known=known))
                 if progress is not None:
                     progress(len(cases), whole)
         return cases, missed
@@ -153,12 +160,11 @@ async def _planted(rows: Iterable[Row], quota: int, planter: Planter) -> AsyncIt
         yield planted
 
 
-async def _blamed(planted: Planted, world: World, *, seed: int, judge_error: float) -> Case:
+async def _blamed(planted: Planted, world: World, *, seed: int, judge_error: float, known: Known) -> Case:
     row = planted.row
-    truth = ReferenceJudge(planted.reference)
-    judge: AnswerJudge = NoisyJudge(truth, judge_error, f"{seed}/{row.id}") if judge_error else truth
+    reference, judge = _told(planted.reference, judge_error, known, f"{seed}/{row.id}")
     verdict, kept = await blame(
-        planted.run, world.services, world.replayer, reference=planted.reference, mark="user", judge=judge
+        planted.run, world.services, world.replayer, reference=reference, mark="user", judge=judge
     )  # fmt: skip
     return Case(
         id=row.id,
@@ -175,7 +181,16 @@ async def _blamed(planted: Planted, world: World, *, seed: int, judge_error: flo
     )
 
 
-def figures(cases: Sequence[Case], *, not_planted: int, seed: int, judge_error: float) -> dict[str, Any]:
+def _told(whole: Reference, error: float, known: Known, seed: str) -> tuple[Reference | None, AnswerJudge]:
+    """Return what the verdict is told, and who judges for it."""
+    if known == "none":
+        return None, NoisyJudge(ReferenceJudge(whole, error=0.0), max(error, PANEL_ERR), seed)
+    told: Reference = whole if known == "full" else {"answer": whole["answer"]}
+    judge = ReferenceJudge(told)
+    return told, NoisyJudge(judge, error, seed) if error else judge
+
+
+def figures(cases: Sequence[Case], *, not_planted: int, seed: int, judge_error: float, known: Known = "full") -> dict[str, Any]:
     """Return what the cases come to."""
     singles = [case for case in cases if case.group == "single"]
     pairs = [case for case in cases if case.group == "pair"]
@@ -184,6 +199,7 @@ def figures(cases: Sequence[Case], *, not_planted: int, seed: int, judge_error: 
         "cases": len(cases),
         "seed": seed,
         "judge_error": judge_error,
+        "reference": known,
         "not_planted": not_planted,
         **_of(singles),
         "by_lang": {lang: _of([case for case in singles if case.lang == lang]) for lang in LANGUAGES},
@@ -254,7 +270,13 @@ def _confusion(cases: Sequence[Case], named: Callable[[Case], str]) -> dict[str,
     return {name: dict(counted.most_common()) for name, counted in rows.items()}
 
 
-def measure(count: int, *, seed: int, plan: Path | None, judge_error: float, progress: Any = None) -> dict[str, Any]:
-    """Plant, blame, and return the figures."""
-    cases, missed = asyncio.run(run(count, seed=seed, plan=plan, judge_error=judge_error, progress=progress))
-    return figures(cases, not_planted=missed, seed=seed, judge_error=judge_error)
+def measure(
+    count: int, *, seed: int, plan: Path | None, judge_error: float, known: Known = "full", progress: Any = None
+) -> dict[str, Any]:
+    """Plant, blame, and return the figures; see ``run``."""
+    # Every case begins with an empty cache, which is just what the cache's alarm is there for.
+    logging.getLogger("groat.cache.counts").setLevel(logging.ERROR)
+    cases, missed = asyncio.run(
+        run(count, seed=seed, plan=plan, judge_error=judge_error, known=known, progress=progress)
+    )  # fmt: skip
+    return figures(cases, not_planted=missed, seed=seed, judge_error=judge_error, known=known)

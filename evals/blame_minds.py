@@ -23,6 +23,8 @@ Ability = Literal["able", "slips", "unable"]
 
 _DOCUMENT = regex.compile(r'<document id="([^"]*)"[^>]*>\n(.*?)\n</document>', regex.DOTALL)
 _QUESTION = regex.compile(r"<question>(.*?)</question>", regex.DOTALL)
+_MARK = regex.compile(r"^\s*(?:[-*•]|\d{1,2}[.)])\s+")
+"""Begins an item of a list."""
 _RIGHT: dict[Ability, float] = {"able": 0.97, "slips": 0.9, "unable": 0.04}
 _LEAST_WORDS = 5
 """Content words of a sentence that can stand for a wrong answer."""
@@ -122,7 +124,7 @@ def _answers(sentence: str, fact: Fact) -> bool:
 
 
 def _cited(sentences: Sequence[str], name: str) -> str:
-    return " ".join(f"{sentence.lstrip('-*0123456789. ')} [{name}]" for sentence in sentences)
+    return " ".join(f"{_MARK.sub('', sentence)} [{name}]" for sentence in sentences)
 
 
 class PlantedChat(BaseChatModel):

@@ -39,16 +39,16 @@ class Planter:
 
     def __init__(self, world: World, bases: Bases, *, seed: int) -> None:
         """Plant nothing yet."""
-        self._world = world
-        self._bases = bases
+        self.world = world
+        self.bases = bases
         self._seed = seed
         self._sound: dict[str, bool] = {}
 
     async def plant(self, row: Row) -> Planted | None:
         """Return the run of a case; None when it cannot be planted."""
-        if not await self._is_sound(row.question):
+        if not all([await self._is_sound(one) for one in (row.question, row.other) if one is not None]):
             return None
-        planting = _Planting(row, self._world, self._bases, random.Random(f"{self._seed}/{row.id}"))
+        planting = _Planting(row, self.world, self.bases, random.Random(f"{self._seed}/{row.id}"))
         run = await planting.run()
         shows = await _is_right(row.question, run) == (not row.faults) and run.is_hit == planting.is_hit
         return Planted(row=row, run=run, reference=reference_of(row.question)) if shows else None
@@ -62,7 +62,7 @@ class Planter:
                 row = Row(
                     id=name, question=question, faults=(), expected=(), other=None, variant=1
                 )  # fmt: skip
-                planting = _Planting(row, self._world, self._bases, random.Random(name), tier="expensive" if dear else "cheap")
+                planting = _Planting(row, self.world, self.bases, random.Random(name), tier="expensive" if dear else "cheap")
                 known = known and await _is_right(question, await planting.run())
             self._sound[question["id"]] = known
         return known

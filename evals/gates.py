@@ -15,7 +15,7 @@ from typing import Any
 from rich.table import Table
 from typing_extensions import TypedDict
 
-from evals import cache_pairs, run_helpcentre, validation
+from evals import bench_blame, cache_pairs, run_helpcentre, validation
 from evals.defects import INFORMATION, KINDS
 from evals.helpcentre import load_questions, open_helpcentre, retrieve
 from evals.report import add_json_option, hand_over
@@ -55,6 +55,7 @@ async def main(arguments: Sequence[str]) -> int:
             *await _cache(bounds, embedder),
             *_validation(bounds),
             *_cascade(bounds),
+            *await _blame(bounds),
         ]
     hand_over(gates, options.json_file, [_table(gates)])
     return 0 if all(gate["holds"] for gate in gates) else 1
@@ -140,6 +141,23 @@ def _cascade(bounds: dict[str, Any]) -> list[Gate]:
         gates.append(_gate(f"{told}: quality", language, group["rows"], quality, bounds["cascade"]["quality"]))
         if (least := bounds["cascade"]["saved"].get(f"{kind}/{language}/{reference}")) is not None:
             gates.append(_gate(f"{told}: saved", language, group["rows"], saved, {"least": least}))
+    return gates
+
+
+async def _blame(bounds: dict[str, Any]) -> list[Gate]:
+    wanted = bounds["blame"]
+    cases, missed = await bench_blame.run(wanted["cases"], seed=bounds["sample"]["seed"])
+    found = bench_blame.figures(cases, not_planted=missed, seed=bounds["sample"]["seed"], judge_error=0.0)
+    gates = []
+    for language in LANGUAGES:
+        one = found["by_lang"][language]
+        placebos = [case for case in cases if case.lang == language and case.group == "placebo"]
+        blamed = bench_blame.share([case.origin not in ("no_fault", "unclear") for case in placebos])
+        gates += [
+            _gate("blame: origins named", language, one["singles"], one["accuracy"], wanted["origins"]),
+            _gate("blame: model calls, median", language, one["singles"], one["model_calls"]["median"], wanted["median_calls"]),
+            _gate("blame: placebos blamed", language, blamed["n"], blamed["share"], wanted["placebos"]),
+        ]
     return gates
 
 

@@ -148,7 +148,8 @@ class BlamedRun:
     async def replay(self, lever: Lever) -> Replay:
         """Run it again, judged."""
         nothing = Replay(
-            lever=lever.name, answer="", right=None, same=None, error=self.judge.error, calls=0, cost_usd="0", path=()
+            lever=lever.name, answer="", right=None, same=None, verbatim=False, error=self.judge.error, calls=0, cost_usd="0",
+            path=(),
         )  # fmt: skip
         left = self.purse.left()
         if left == 0 or (await self.services.budgets.standing(self.run.asked["tenant"])).over:
@@ -171,6 +172,7 @@ class BlamedRun:
             answer=again.answer,
             right=None if stored else await self.judge.right(self.run.asked, again.answer, passages_read(again)),
             same=says_the_same(again.asked, self.run.answer, again.answer),
+            verbatim=again.answer == self.run.answer,
         )
 
     async def _run(self, lever: Lever, left: float | None) -> Snapshot:

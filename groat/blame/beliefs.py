@@ -4,14 +4,16 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from groat.blame.causes import ORIGIN, Cause, Hypothesis, Lever, chance, expected_same
+from groat.blame.causes import ORIGIN, SLIPS, Cause, Hypothesis, Lever, chance, expected_same
 from groat.blame.facts import Facts, likelihood, seen
 from groat.blame.snapshot import Finding
 
 Beliefs = Mapping[Hypothesis, float]
 """Probabilities of hypotheses; they sum to 1."""
 
-_WORTH = 0.005
+_REPEATED_SLIP = 0.3
+"""Share of repeated slips that come out word for word."""
+_WORTH = 0.01
 """Bits for each unit of cost that a lever must be expected to tell."""
 _ANOTHER_RIGHT = 0.04
 """Probability that a right answer, asked for again, comes out as another one."""
@@ -25,6 +27,8 @@ class Outcome:
     """By the judge; None when it had no opinion."""
     same: bool | None = None
     """It says what the blamed answer says; None when that cannot be told."""
+    verbatim: bool = False
+    """It is the blamed answer word for word."""
     error: float = 0.0
     """Probability that the judge erred, 0..0.5."""
 
@@ -34,7 +38,7 @@ def looked(beliefs: Beliefs, facts: Facts, *, error: float) -> dict[Hypothesis, 
     return _weighed(beliefs, lambda hypothesis: likelihood(facts, hypothesis, error=error))
 
 
-def replayed(beliefs: Beliefs, lever: Lever, outcome: Outcome, *, verified: bool = True) -> dict[Hypothesis, float]:
+def replayed(beliefs: Beliefs, lever: Lever, outcome: Outcome) -> dict[Hypothesis, float]:
     """Return the beliefs after a replay.
 
     A replay that says what the blamed answer says is a second opinion on that answer; under a hypothesis by which the blamed
@@ -44,9 +48,8 @@ def replayed(beliefs: Beliefs, lever: Lever, outcome: Outcome, *, verified: bool
         beliefs: before.
         lever: what was run.
         outcome: what came of it.
-        verified: the blamed answer was accepted by validation.
     """
-    return _weighed(beliefs, lambda hypothesis: _likelihood(hypothesis, lever, outcome, verified))
+    return _weighed(beliefs, lambda hypothesis: _likelihood(hypothesis, lever, outcome))
 
 
 def stored_asked(beliefs: Beliefs, same: bool, *, one_question: bool) -> dict[Hypothesis, float]:
@@ -59,15 +62,18 @@ def stored_asked(beliefs: Beliefs, same: bool, *, one_question: bool) -> dict[Hy
     return _weighed(beliefs, weight)
 
 
-def _likelihood(hypothesis: Hypothesis, lever: Lever, outcome: Outcome, verified: bool) -> float:
+def _likelihood(hypothesis: Hypothesis, lever: Lever, outcome: Outcome) -> float:
     p, right = chance(hypothesis, lever), outcome.right
-    good = "none" in hypothesis or ("validation" in hypothesis and not verified)
-    if outcome.same is None or (not outcome.same and not good):
+    good = "none" in hypothesis
+    # What validation rejected is right, and says nothing about what came in its place.
+    if outcome.same is None or "validation" in hypothesis or (not outcome.same and not good):
         return 1.0 if right is None else seen(right, p, error=outcome.error)
     if not outcome.same:
         return _ANOTHER_RIGHT if right is None else _ANOTHER_RIGHT * seen(right, 0.5, error=outcome.error)
     said = 1.0 if right is None else seen(right, 1.0 if good else 0.0, error=outcome.error)
-    return (p if good else 1 - p) * said
+    if good:
+        return p * said
+    return (1 - p) * said * (_REPEATED_SLIP if outcome.verbatim and hypothesis & SLIPS else 1.0)
 
 
 def _weighed(beliefs: Beliefs, weight: Callable[[Hypothesis], float]) -> dict[Hypothesis, float]:
@@ -111,13 +117,24 @@ def most_telling(beliefs: Beliefs, levers: Sequence[Lever], costs: Mapping[str, 
 
 
 def _gain(beliefs: Beliefs, lever: Lever, error: float) -> float:
-    """Return by how many bits the outcome of a lever is expected to narrow the hypotheses down."""
+    """Return by how many bits the outcome of a lever is expected to narrow down what is to be named."""
     expected = 0.0
     for right in (True, False):
-        joint = [p * seen(right, chance(hypothesis, lever), error=error) for hypothesis, p in beliefs.items()]
-        whole = sum(joint)
-        expected += whole * _entropy(one / whole for one in joint) if whole > 0 else 0.0
-    return _entropy(beliefs.values()) - expected
+        joint = {
+            hypothesis: p * seen(right, chance(hypothesis, lever), error=error) for hypothesis, p in beliefs.items()
+        }  # fmt: skip
+        whole = sum(joint.values())
+        expected += whole * _entropy(one / whole for one in _named_shares(joint)) if whole > 0 else 0.0
+    return _entropy(_named_shares(beliefs)) - expected
+
+
+def _named_shares(beliefs: Beliefs) -> list[float]:
+    """Return the probabilities of what would be named: causes of one origin are one."""
+    found: dict[frozenset[Finding], float] = {}
+    for hypothesis, p in beliefs.items():
+        named = frozenset(ORIGIN[cause] for cause in hypothesis)
+        found[named] = found.get(named, 0.0) + p
+    return list(found.values())
 
 
 def _entropy(probabilities: Iterable[float]) -> float:

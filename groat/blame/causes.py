@@ -99,7 +99,8 @@ _READS: Final[Mapping[Context, frozenset[Cause]]] = {
     "told": frozenset({"compression", "retrieval", "knowledge_wrong", "knowledge_missing"}),
 }
 """Causes that are gone with a context."""
-_SLIPS: Final[frozenset[Cause]] = frozenset({"cheap_slip", "expensive_slip"})
+SLIPS: Final[frozenset[Cause]] = frozenset({"cheap_slip", "expensive_slip"})
+"""Causes that are gone, mostly, when the same is asked again."""
 
 _WEIGHTS: Final[Mapping[Cause, float]] = {
     "wrong_hit": 0.45,
@@ -204,7 +205,7 @@ def _unspoilt(cause: Cause, lever: Lever) -> float:
         return 1.0
     if cause in _OF_HITS:
         return _STAYS if cause == "not_the_cache" else _MENDED
-    if cause in _SLIPS:
+    if cause in SLIPS:
         return _MENDED if cause == "cheap_slip" and lever.tier == "expensive" else _SLIP
     if cause == "router":
         return _MENDED if lever.tier == "expensive" else _STAYS

@@ -67,6 +67,9 @@ def _of_answer(facts: Facts, hypothesis: Hypothesis, error: float) -> float:
         # A right answer that was not accepted reads as a bad one: it comes with a warning, or not at all.
         spoilt = not ("none" in hypothesis or ("validation" in hypothesis and not facts.verified))
         p *= seen(facts.right, 0.0 if spoilt else 1.0, error=error)
+    if "none" in hypothesis and not facts.verified:
+        # A right answer that comes with a warning is not what was wanted.
+        p *= _MISSED
     if facts.rejected_right is not None:
         p *= seen(facts.rejected_right, 0.97 if "validation" in hypothesis else _MISSED, error=error)
     return p

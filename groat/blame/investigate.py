@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Final, Protocol
 
 from groat.blame.beliefs import Beliefs, Outcome, accomplice, looked, most_telling, named, replayed, stored_asked
-from groat.blame.causes import BYPASS, ORIGIN, STORED, Cause, Lever, Situation, chance, prior
+from groat.blame.causes import ORIGIN, STORED, Cause, Lever, Situation, chance, prior
 from groat.blame.facts import Facts
 from groat.blame.snapshot import Finding, MarkKind, Origin
 
@@ -37,6 +37,8 @@ class Replay:
     """By the judge; None when it had no opinion, or when another question was asked."""
     same: bool | None
     """It says what the blamed answer says."""
+    verbatim: bool
+    """It is the blamed answer word for word."""
     error: float
     """Probability that the judge erred."""
     calls: int
@@ -177,14 +179,18 @@ def _next(run: Run, state: _State, error: float) -> Lever | None:
         # The stored question tells wrong hits from stale ones, and nothing while it may not be the cache at all.
         first = [lever for lever in left if lever.fresh == "question" and not state.pulled[lever.name]]
         second = [lever for lever in left if lever.fresh == "stored" and not state.pulled[lever.name]]
-        wanted = first or (second if cause != "not_the_cache" else []) or [one for one in left if one == BYPASS]
-        return wanted[0] if wanted else None
+        wanted = first or (second if cause != "not_the_cache" else [])
+        left = [lever for lever in left if lever.fresh == "question"]
+        return wanted[0] if wanted else most_telling(state.beliefs, left, run.costs, error=error)
     return most_telling(state.beliefs, left, run.costs, error=error)
 
 
 async def _pull(run: Run, state: _State, lever: Lever) -> None:
     replay = await run.replay(lever)
     state.pulled[lever.name] += 1
+    if any(one.lever == lever.name and one.answer == replay.answer for one in state.replays):
+        # Word for word the same: a third time would show nothing new.
+        state.pulled[lever.name] = _REPEATS
     state.replays.append(replay)
     if replay.skipped:
         state.pulled[lever.name] = _REPEATS
@@ -195,8 +201,8 @@ async def _pull(run: Run, state: _State, lever: Lever) -> None:
         if replay.same is not None:
             state.beliefs = stored_asked(state.beliefs, replay.same, one_question=bool(state.facts.one_question))
         return
-    outcome = Outcome(right=replay.right, same=replay.same, error=replay.error)
-    state.beliefs = replayed(state.beliefs, lever, outcome, verified=state.facts.verified)
+    outcome = Outcome(right=replay.right, same=replay.same, verbatim=replay.verbatim, error=replay.error)
+    state.beliefs = replayed(state.beliefs, lever, outcome)
     state.proven = state.proven or (replay.right is True and replay.same is not True)
 
 

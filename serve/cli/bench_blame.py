@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -12,8 +12,6 @@ from rich.table import Table
 from groat.errors import BadInput
 from serve.cli.output import JsonOption, console, write_json
 
-_TARGETS = {"accuracy": 0.95, "macro_f1": 0.93}
-
 
 def blame_command(
     cases: Annotated[int, typer.Option(help="Cases with one fault; placebos and cases with two faults are added.")] = 800,
@@ -22,6 +20,10 @@ def blame_command(
         Path | None, typer.Option(help="Faults to plant, .jsonl, in place of drawn ones (docs/data-formats.md).")
     ] = None,
     judge_error: Annotated[float, typer.Option(help="How often the judge of the replays errs, 0 to 0.45.")] = 0.0,
+    reference: Annotated[
+        Literal["full", "answer", "none"],
+        typer.Option(help="What is known of the right answer: strings and documents, a sentence, or nothing."),
+    ] = "full",
     json_file: JsonOption = None,
 ) -> None:
     """Plant known faults in runs of the real graph, blame the answers, and count how often the right part is named."""
@@ -36,7 +38,7 @@ def blame_command(
         def show(done: int, whole: int) -> None:
             bar.update(task, completed=done, total=whole)
 
-        report = measure(cases, seed=seed, plan=plan, judge_error=judge_error, progress=show)
+        report = measure(cases, seed=seed, plan=plan, judge_error=judge_error, known=reference, progress=show)
     if json_file is not None:
         write_json(report, json_file)
     else:
@@ -80,7 +82,7 @@ def _print(report: Mapping[str, Any]) -> None:
         out.print(_confusion(name, baseline["confusion"]))
     out.print(
         f"{report['cases']} cases, {report['not_planted']} more could not be planted; seed {report['seed']}, the judge errs in "
-        f"{report['judge_error']:.0%}",
+        f"{report['judge_error']:.0%}; known of the right answer: {report['reference']}",
         markup=False,
     )
 

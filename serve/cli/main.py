@@ -8,6 +8,7 @@ import typer
 from groat.errors import GroatError
 from serve.cli.ask import ask_command
 from serve.cli.bench import SeveralValues, bench_app
+from serve.cli.blame import blame_app
 from serve.cli.cache import cache_app, calibrate_command
 from serve.cli.compress import compress_app, explain_command
 from serve.cli.compress import fit_command as compress_fit_command
@@ -43,6 +44,7 @@ app.command("demo")(demo_command)
 app.command("serve")(serve_command)
 app.add_typer(bench_app, name="bench")
 app.add_typer(langsmith_app, name="langsmith")
+app.add_typer(blame_app, name="blame")
 judge_app.command("fit", cls=SeveralValues)(fit_command)
 app.add_typer(judge_app, name="judge")
 cache_app.command("calibrate", cls=SeveralValues)(calibrate_command)
