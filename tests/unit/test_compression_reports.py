@@ -58,14 +58,14 @@ def test_a_loss_names_the_dropped_sentence_its_rank_and_what_sank_it(
     [loss] = [one for one in found if one["lang"] == language]
     [dropped] = loss["dropped"]
     assert dropped["text"] == HIDDEN[language]
-    assert dropped["why"] == "no room for its length"
+    assert dropped["why"] == "too long for the room left"
     assert 1 < dropped["rank"] < loss["last_kept"]["rank"]
     assert dropped["because"]
     assert 0 < loss["kept"] <= 0.1
     compression_examples.main(_options(rows, "--keep", "0.1", "--most", "1"))
     shown = capsys.readouterr().out
     assert HIDDEN["en"] in shown
-    assert "1 losses of 2 rows" in shown
+    assert "1 shown of 2 losses in 2 rows" in shown
 
 
 @pytest.mark.parametrize("wrong", [("--keep", "0"), ("--keep", "1.1"), ("--most", "0")])
