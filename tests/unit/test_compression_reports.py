@@ -106,7 +106,7 @@ def test_the_picture_has_a_line_of_panels_for_each_language_and_a_point_for_each
     compression_picture.main([str(report), str(svg)])
     text = svg.read_text(encoding="utf-8")
     assert [one.tag.rpartition("}")[2] for one in ElementTree.fromstring(text)].count("g") == 4
-    for expected in ("English, 3 rows", "Chinese, 3 rows", "recursive k=10", "40% kept", "BM25"):
+    for expected in ("English, 3 rows", "Chinese, 3 rows", "LangChain, recursive", "k=10", "40% kept", "BM25"):
         assert expected in text
     assert "Chinese" not in compression_picture.picture(_reports("en"))
     with pytest.raises(SystemExit, match=r"REPORT\.json PICTURE\.svg"):
