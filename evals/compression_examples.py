@@ -17,12 +17,14 @@ from groat.compression.compressor import Compressor, Plan
 from groat.compression.explain import Line, explain
 from groat.compression.selection import subset, tokens_of
 from groat.errors import BadInput
+from groat.text import count_tokens
 
 
 class Dropped(Line):
     """A sentence that an answer needs and that was left out."""
 
-    why: Literal["ranked behind all that was kept", "no room for its length"]
+    why: Literal["ranked too low", "too long for the room left"]
+    """Too low: what ranks before it fills the budget already."""
 
 
 class Loss(TypedDict):
@@ -45,17 +47,15 @@ class Loss(TypedDict):
     """The kept sentence of the lowest rank."""
 
 
-def losses(rows: Sequence[Given], *, max_loss: float | None, keep: float | None, most: int) -> list[Loss]:
-    """Return lost rows, evenly spread over all that are lost, at most ``most``.
+def losses(rows: Sequence[Given], *, max_loss: float | None, keep: float | None) -> list[Loss]:
+    """Return the rows that lost their answer.
 
     Args:
         rows: to look at.
         max_loss: what is promised; or
         keep: the share of the tokens that may be kept.
-        most: so many rows at most.
     """
-    found = [loss for one in rows if (loss := _loss(one, max_loss=max_loss, keep=keep)) is not None]
-    return [found[len(found) * number // most] for number in range(most)] if len(found) > most else found
+    return [loss for one in rows if (loss := _loss(one, max_loss=max_loss, keep=keep)) is not None]
 
 
 def _loss(one: Given, *, max_loss: float | None, keep: float | None) -> Loss | None:
@@ -84,14 +84,16 @@ def _loss(one: Given, *, max_loss: float | None, keep: float | None) -> Loss | N
         "kept": round(kept, 4),
         "sentences": len(lines),
         "estimated_loss": _estimated(one, plan, kept),
-        "dropped": [_dropped(line, last) for line, flag in zip(lines, needed, strict=True) if flag and not line["kept"]],
+        "dropped": [
+            _dropped(line, lines, plan.budget) for line, flag in zip(lines, needed, strict=True) if flag and not line["kept"]
+        ],
         "last_kept": last,
     }
 
 
-def _dropped(line: Line, last: Line) -> Dropped:
-    before = line["rank"] < last["rank"]
-    return {**line, "why": "no room for its length" if before else "ranked behind all that was kept"}
+def _dropped(line: Line, lines: Sequence[Line], budget: int) -> Dropped:
+    before = sum(count_tokens(one["text"]) for one in lines if one["rank"] < line["rank"])
+    return {**line, "why": "too long for the room left" if before < budget else "ranked too low"}
 
 
 def _estimated(one: Given, plan: Plan, kept: float) -> float | None:
@@ -130,8 +132,11 @@ def main(arguments: Sequence[str]) -> None:
         raise BadInput(f"--most takes 1 or more, --keep a share above 0 and at most 1, not {options.most} and {options.keep}")
     rows, judged_by = asyncio.run(chosen(options))
     max_loss = options.max_loss if options.keep is None else None
-    found = losses(rows, max_loss=max_loss, keep=options.keep, most=options.most)
-    hand_over(found, options.json_file, [*map(told, found), f"{len(found)} losses of {len(rows)} rows, {judged_by}"])
+    found = losses(rows, max_loss=max_loss, keep=options.keep)
+    step = max(len(found) / options.most, 1)
+    shown = [found[int(number * step)] for number in range(min(options.most, len(found)))]
+    last = f"{len(shown)} shown of {len(found)} losses in {len(rows)} rows, {judged_by}"
+    hand_over(shown, options.json_file, [*map(told, shown), last])
 
 
 if __name__ == "__main__":

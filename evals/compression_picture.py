@@ -6,6 +6,7 @@ REPORT.json is what ``groat bench compress --json`` wrote, best with several of 
 """
 
 import json
+import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
@@ -13,7 +14,8 @@ from pathlib import Path
 
 from evals.compression_figures import Report
 
-_WIDTH, _HEIGHT, _GAP = 300, 220, 56
+_WIDTH, _HEIGHT, _GAP = 320, 260, 56
+_LEGEND = 185
 _GROAT, _PROMISE, _ANCHOR = "#0b62a4", "#c0392b", "#2e7d32"
 _WAYS: Mapping[str, tuple[str, str]] = {
     "groat": ("groat", f'stroke="{_GROAT}" stroke-width="2"'),
@@ -22,6 +24,12 @@ _WAYS: Mapping[str, tuple[str, str]] = {
     "tfidf": ("TF-IDF", 'stroke="#8a8a8a" stroke-dasharray="1 3"'),
     "truncation": ("truncation", 'stroke="#bbb" stroke-dasharray="8 3"'),
 }
+_POINTS: Mapping[str, tuple[str, str]] = {
+    "groat, promised": (_PROMISE, _PROMISE),
+    "LangChain, documented": (_ANCHOR, "white"),
+    "LangChain, recursive": (_ANCHOR, _ANCHOR),
+}
+"""Colour and fill."""
 _NAMES = {"en": "English", "zh": "Chinese"}
 _Points = Sequence[tuple[float, float]]
 
@@ -50,45 +58,55 @@ def whole_of(reports: Sequence[Report], language: str) -> list[Report]:
 
 
 def _curves(reports: Sequence[Report], language: str) -> Iterator[str]:
-    high = max((one["lost"] for one in reports), default=0.0) + 0.02
+    high = _up(max((one["lost"] for one in reports), default=0.0))
     rows = reports[0]["n"] if reports else 0
-    yield from _frame(f"{language}, {rows} rows", "share of the tokens kept", "answers lost", 1.0, high)
+    yield from _frame(f"{language}, {rows} rows", "share of the tokens kept", 1.0, high)
     for number, (method, (name, style)) in enumerate(_WAYS.items()):
         points = sorted(_point(one) for one in reports if one["method"] == method and one["setting"].startswith("keep"))
         if points:
             yield _line(points, 1.0, high, style)
-            yield f'<line x1="{_WIDTH - 92}" x2="{_WIDTH - 72}" y1="{11 + 13 * number}" y2="{11 + 13 * number}" {style}/>'
-            yield f'<text x="{_WIDTH - 68}" y="{14 + 13 * number}">{name}</text>'
+            yield f'<line x1="{_LEGEND}" x2="{_LEGEND + 20}" y1="{11 + 13 * number}" y2="{11 + 13 * number}" {style}/>'
+            yield f'<text x="{_LEGEND + 25}" y="{14 + 13 * number}">{name}</text>'
+    for number, (name, (colour, fill)) in enumerate(_POINTS.items(), len(_WAYS)):
+        yield f'<circle cx="{_LEGEND + 10}" cy="{11 + 13 * number}" r="3" stroke="{colour}" fill="{fill}"/>'
+        yield f'<text x="{_LEGEND + 25}" y="{14 + 13 * number}">{name}</text>'
     for one in reports:
+        kind, _, setting = one["setting"].partition(" ")
         if one["method"] == "langchain":
-            yield from _dot(_point(one), 1.0, high, _ANCHOR, one["setting"])
-        elif one["setting"].startswith("max_loss"):
-            yield from _dot(_point(one), 1.0, high, _PROMISE, one["setting"].removeprefix("max_loss "))
+            yield from _dot(
+                _point(one), 1.0, high, _POINTS[f"LangChain, {kind}"], setting.removeprefix("cosine"), below=setting[0] == "c"
+            )
+        elif kind == "max_loss":
+            yield from _dot(_point(one), 1.0, high, _POINTS["groat, promised"], f"{float(setting):.0%}")
 
 
 def _promises(reports: Sequence[Report], _language: str) -> Iterator[str]:
     found = [(float(one["setting"].split()[1]), one) for one in reports if one["setting"].startswith("max_loss")]
-    wide = max((promise for promise, _ in found), default=0.05) * 1.15
-    high = max([one["lost_ci"][1] for _, one in found] + [wide])
-    yield from _frame("what was promised, and what was lost (95 %)", "promised", "answers lost", wide, high)
-    yield _line([(0, 0), (wide, wide)], wide, high, 'stroke="#8a8a8a" stroke-dasharray="4 3"')
+    high = _up(max([promise for promise, _ in found] + [one["lost_ci"][1] for _, one in found], default=0.05))
+    yield from _frame("what was promised, and what was lost (95 %)", "promised", high, high)
+    yield _line([(0, 0), (high, high)], high, high, 'stroke="#8a8a8a" stroke-dasharray="4 3"')
     for promise, one in found:
-        yield _line([(promise, one["lost_ci"][0]), (promise, one["lost_ci"][1])], wide, high, f'stroke="{_PROMISE}"')
-        yield from _dot((promise, one["lost"]), wide, high, _PROMISE, f"{one['kept']:.0%} kept")
+        yield _line([(promise, one["lost_ci"][0]), (promise, one["lost_ci"][1])], high, high, f'stroke="{_PROMISE}"')
+        yield from _dot((promise, one["lost"]), high, high, _POINTS["groat, promised"], f"{one['kept']:.0%} kept")
+
+
+def _up(share: float) -> float:
+    """Return the next multiple of 4 %, so that a quarter of it is a round number."""
+    return max(math.ceil(share * 25 + 0.01), 1) / 25
 
 
 def _point(one: Report) -> tuple[float, float]:
     return one["kept"], one["lost"]
 
 
-def _frame(title: str, below: str, beside: str, wide: float, high: float) -> Iterator[str]:
+def _frame(title: str, below: str, wide: float, high: float) -> Iterator[str]:
     yield f'<text y="-8" font-size="12">{escape(title)}</text>'
     yield f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="none" stroke="#ccc"/>'
     yield f'<text x="{_WIDTH / 2}" y="{_HEIGHT + 27}" text-anchor="middle">{below}</text>'
-    yield f'<text x="-40" y="{_HEIGHT / 2}" text-anchor="middle" transform="rotate(-90 -40 {_HEIGHT / 2})">{beside}</text>'
+    yield f'<text x="-36" y="{_HEIGHT / 2}" text-anchor="middle" transform="rotate(-90 -36 {_HEIGHT / 2})">answers lost</text>'
     for part in (0, 0.25, 0.5, 0.75, 1):
-        yield f'<text x="{part * _WIDTH}" y="{_HEIGHT + 13}" text-anchor="middle">{part * wide:.3g}</text>'
-        yield f'<text x="-4" y="{(1 - part) * _HEIGHT + 3}" text-anchor="end">{part * high:.1%}</text>'
+        yield f'<text x="{part * _WIDTH}" y="{_HEIGHT + 13}" text-anchor="middle">{part * wide:.0%}</text>'
+        yield f'<text x="-4" y="{(1 - part) * _HEIGHT + 3}" text-anchor="end">{part * high:.0%}</text>'
 
 
 def _line(points: _Points, wide: float, high: float, style: str) -> str:
@@ -96,11 +114,13 @@ def _line(points: _Points, wide: float, high: float, style: str) -> str:
     return f'<polyline points="{placed}" fill="none" {style}/>'
 
 
-def _dot(point: tuple[float, float], wide: float, high: float, colour: str, name: str) -> Iterator[str]:
-    x, y = _at(point, wide, high)
+def _dot(
+    point: tuple[float, float], wide: float, high: float, paint: tuple[str, str], name: str, *, below: bool = False
+) -> Iterator[str]:
+    (x, y), (colour, fill) = _at(point, wide, high), paint
     side = f'x="{x - 5:.1f}" text-anchor="end"' if x > _WIDTH * 0.7 else f'x="{x + 5:.1f}"'
-    yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>'
-    yield f'<text {side} y="{y - 4:.1f}" fill="{colour}" font-size="8">{escape(name)}</text>'
+    yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" stroke="{colour}" fill="{fill}"/>'
+    yield f'<text {side} y="{y + (11 if below else -4):.1f}" fill="{colour}" font-size="8">{escape(name)}</text>'
 
 
 def _at(point: tuple[float, float], wide: float, high: float) -> tuple[float, float]:

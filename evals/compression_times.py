@@ -28,7 +28,6 @@ PARTS: Final = ("splitting", "taking apart", "evidence", "second look", "risk", 
 each sentence and the cosines; the second look holds the weights of both looks; selection counts tokens until the budget is
 kept; tokens are those of the context before and after. The whole leaves splitting out."""
 _LOSS = 0.02
-_REPEATS = 3
 _T = TypeVar("_T")
 
 
@@ -45,14 +44,16 @@ class Times(TypedDict):
 
 
 def times_of(rows: Sequence[Given]) -> list[Times]:
-    """Return what each part takes; of each context the fastest of a few runs, since other programs disturb only upwards."""
+    """Return what each part takes; each context once, as a question meets it, after one that opens what is opened once."""
     spent: dict[tuple[str, str], list[float]] = defaultdict(list)
     sizes: dict[str, list[int]] = defaultdict(list)
+    for one in rows[:1]:
+        _parts(one)
     for one in rows:
-        runs = [_parts(one) for _ in range(_REPEATS)]
+        parts = _parts(one)
         sizes[one.row.language].append(tokens_of(one.row.passages))
         for part in PARTS:
-            spent[one.row.language, part].append(min(run[part] for run in runs) * 1000)
+            spent[one.row.language, part].append(parts[part] * 1000)
     return [
         {
             "lang": language,

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from groat.compression.context import Context
 from groat.compression.pruning import Pruned
-from groat.compression.selection import select, subset, tokens_of
+from groat.compression.selection import MOST_OVER, select, subset, tokens_of
 from groat.compression.stopping import Order, Population, Stop
 from groat.embedding import Matrix, Vector
 from groat.errors import BadInput
@@ -94,12 +94,14 @@ class Compressor:
                 return {"passages": [], "tokens_before": 0, "tokens_after": 0, "level": "none", "reason": plan}
             return full(passages, reason=plan)
         shorter = [subset(passage, plan.kept[i]) for i, passage in enumerate(passages) if plan.kept[i]]
+        after = tokens_of(shorter)
+        over = f"; {after} tokens, since a sentence, table or block of code is never cut" if after > plan.budget else ""
         return {
             "passages": shorter,
             "tokens_before": before,
-            "tokens_after": tokens_of(shorter),
+            "tokens_after": after,
             "level": tier,
-            "reason": plan.reason,
+            "reason": f"{plan.reason}{over}",
         }
 
     def plan(
@@ -156,7 +158,7 @@ def fitting(context: Context, best_first: NDArray[np.intp], budget: int) -> list
     """Return the best sentences whose text, marks included, has at most ``budget`` tokens; one unit at least."""
     room = budget
     while True:
-        kept = select(context, best_first, budget=room)
+        kept = select(context, best_first, budget=room, longest=MOST_OVER * budget)
         shorter = [subset(passage, kept[i]) for i, passage in enumerate(context.passages) if kept[i]]
         over = tokens_of(shorter) - budget
         if over <= 0 or room <= 0:

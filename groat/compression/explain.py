@@ -9,6 +9,7 @@ from typing_extensions import TypedDict
 from groat.compression.blocks import text_of
 from groat.compression.compressor import Plan
 from groat.compression.learned import LearnedStop
+from groat.compression.selection import subset, tokens_of
 from groat.types import Passage
 
 _MOST_REASONS = 3
@@ -37,6 +38,7 @@ class Explained(TypedDict):
     question: str
     reason: str
     tokens_before: int
+    tokens_after: int
     chances: dict[str, float]
     """For each share of the tokens how likely the answer would be lost there, as estimated, 0..1."""
     lines: list[Line]
@@ -69,6 +71,9 @@ def explain(stop: LearnedStop, plan: Plan, tokens_before: int) -> Explained:
         "question": context.question,
         "reason": plan.reason,
         "tokens_before": tokens_before,
+        "tokens_after": tokens_of(
+            [subset(passage, plan.kept[i]) for i, passage in enumerate(context.passages) if plan.kept[i]]
+        ),
         "chances": {f"{share:g}": round(chance, 4) for share, chance in stop.chances(order).items()},
         "lines": lines,
     }
@@ -97,13 +102,19 @@ def page(explained: Explained, passages: Sequence[Passage]) -> str:
             told = escape(f"rank {line['rank']}, score {line['score']}: {', '.join(line['because'])}", quote=True)
             tag = "mark" if line["kept"] else "span"
             parts.append(escape(passage["text"][at:start]))
-            parts.append(f'<{tag} title="{told}">{escape(passage["text"][start:end])}</{tag}>')
+            rank = f"<sup>{line['rank']}</sup>" if line["because"] and line["kept"] else ""
+            parts.append(f'<{tag} title="{told}">{escape(passage["text"][start:end])}{rank}</{tag}>')
             at = end
         parts.append(escape(passage["text"][at:]))
-        title = escape(passage["title"] or passage["document_id"])
-        sections.append(f"<section><h2>{title}</h2><p>{''.join(parts)}</p></section>")
+        title, name = escape(passage["title"] or passage["document_id"]), escape(passage["document_id"])
+        sections.append(f"<section><h2>{title} <small>{name}</small></h2><p>{''.join(parts)}</p></section>")
+    kept = sum(line["kept"] for line in explained["lines"])
     return _PAGE.format(
-        question=escape(explained["question"]), reason=escape(explained["reason"]), sections="\n".join(sections)
+        question=escape(explained["question"]),
+        reason=escape(explained["reason"]),
+        sentences=f"{kept} of {len(explained['lines'])}",
+        tokens=f"{explained['tokens_after']:,} of {explained['tokens_before']:,}",
+        sections="\n".join(sections),
     )
 
 
@@ -111,17 +122,24 @@ _PAGE = """<!doctype html>
 <html>
 <head>
 <meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
 <title>{question}</title>
 <style>
-body {{ font: 16px/1.6 system-ui, sans-serif; max-width: 46em; margin: 2em auto; padding: 0 1em; color: #222; }}
-p {{ white-space: pre-wrap; overflow-wrap: anywhere; color: #666; }}
+:root {{ color-scheme: light dark; }}
+body {{ font: 16px/1.6 system-ui, sans-serif; max-width: 46em; margin: 2em auto; padding: 0 1em; }}
+section {{ border-top: 1px solid #8884; }}
+section p {{ white-space: pre-wrap; overflow-wrap: anywhere; color: #777; }}
 mark {{ background: #ffe9a8; color: #000; }}
-h2 {{ font-size: 1em; margin-bottom: 0; }}
+sup {{ font-size: 0.65em; line-height: 0; padding-left: 0.15em; color: #7a5c00; }}
+h1 {{ font-size: 1.5em; overflow-wrap: anywhere; }}
+h2 {{ font-size: 1em; margin-bottom: 0; overflow-wrap: anywhere; }}
+small {{ font-weight: normal; color: #777; }}
 </style>
 </head>
 <body>
 <h1>{question}</h1>
-<p>{reason}</p>
+<p>Sent: {sentences} sentences, {tokens} tokens ({reason}). <mark>Marked</mark> sentences are sent, the small number is a
+sentence's rank; hold the pointer over one to see what lifted or sank it.</p>
 {sections}
 </body>
 </html>

@@ -14,6 +14,9 @@ from groat.types import Passage
 GAP = "…"
 """Stands where sentences were left out."""
 _GAP_TOKENS = 2
+MOST_OVER = 4
+"""A page without any full stop, or a table of a thousand rows, must not be sent in place of a few sentences because it ranks
+first; a sentence a little longer than a small budget may."""
 
 
 def companion(passage: Passage, number: int) -> int | None:
@@ -23,7 +26,9 @@ def companion(passage: Passage, number: int) -> int | None:
     return None
 
 
-def select(context: Context, order: Sequence[int] | NDArray[np.intp], *, budget: int) -> list[set[int]]:
+def select(
+    context: Context, order: Sequence[int] | NDArray[np.intp], *, budget: int, longest: int | None = None
+) -> list[set[int]]:
     """Return the numbers of the sentences to keep, one set a passage: the best that fit, and always the best one.
 
     A sentence that says what a kept one says (``Said.has``) is not kept a second time.
@@ -31,11 +36,13 @@ def select(context: Context, order: Sequence[int] | NDArray[np.intp], *, budget:
     Args:
         context: the sentences.
         order: all of them, best first, by their place in the context.
-        budget: tokens of the sentences and of the marks between them; the best unit alone may be longer.
+        budget: tokens of the sentences and of the marks between them. The best unit may be longer, and is then alone.
+        longest: what is longer than this is passed over as long as there is anything shorter; None for ``MOST_OVER`` budgets.
     """
     together = context.units
     first = np.searchsorted(context.owner, np.arange(len(context.passages)))
     kept: list[set[int]] = [set() for _ in context.passages]
+    alone = MOST_OVER * budget if longest is None else longest
     said = Said()
     tops = [f"{fold(passage['title'])} > {fold(passage['heading'])}" for passage in context.passages]
     spent = 0
@@ -45,7 +52,8 @@ def select(context: Context, order: Sequence[int] | NDArray[np.intp], *, budget:
         if not group:
             continue
         cost = int(sum(context.tokens[first[i] + n] for n in group)) + (0 if j - 1 in kept[i] else _GAP_TOKENS)
-        if (spent and spent + cost > budget) or (len(group) == 1 and said.has(context.texts[place], tops[i])):
+        most = budget - spent if spent else alone
+        if cost > most or (len(group) == 1 and said.has(context.texts[place], tops[i])):
             continue
         kept[i] |= group
         for number in group:
@@ -60,6 +68,9 @@ def select(context: Context, order: Sequence[int] | NDArray[np.intp], *, budget:
                 for number in extra:
                     said.add(context.texts[first[i] + number], tops[i])
                 spent += more
+    if not spent and len(order):
+        i, j = context.places[order[0]]
+        kept[i] |= together[i][j]
     return kept
 
 

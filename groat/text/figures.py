@@ -19,7 +19,8 @@ _EN |= {"thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eig
 _NUMBER = regex.compile(r"\d+(?:[,.:]\d+)*")
 _HAN_NUMBER = regex.compile(
     r"百分之[零〇一二两三四五六七八九十百]+"  # before the next one, which takes its 百分 for a hundred of 分
-    r"|[零〇一二两三四五六七八九十百千万亿]+(?=[个天年月日号小时分秒元块折成倍次条件台户度级版米斤公周星期岁%％]|工作日)"
+    # Bounded, or a page of nothing but numerals takes minutes.
+    r"|[零〇一二两三四五六七八九十百千万亿]{1,24}(?=[个天年月日号小时分秒元块折成倍次条件台户度级版米斤公周星期岁%％]|工作日)"
     r"|\d+(?:\.\d+)?万"
 )
 _EN_WORD = re.compile(r"[a-z]+")

@@ -92,7 +92,8 @@ _CLOCK: Final = regex.compile(
 _NUMBER: Final = regex.compile(
     rf"(?P<share>百分之(?P<parts>[{_HAN}点\d.]+))"
     rf"|(?P<half>半)(?=个?[小天年月])|\b(?P<half_en>half)(?= an? (?:hour|day|year|month|minute))"
-    rf"|(?P<han>[{_HAN}]+)(?=\s?(?:[{_MEASURES}]|工作日|自然日))"
+    # Bounded, or a page of nothing but numerals takes minutes.
+    rf"|(?P<han>[{_HAN}]{{1,24}})(?=\s?(?:[{_MEASURES}]|工作日|自然日))"
     rf"|(?P<sign>us\$|hk\$|[£$€¥])?\s?(?P<digits>(?<![\d.])\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?|(?<![\d.])\d+(?:\.\d+)*)"
     rf"(?P<scale>\s?(?:million|thousand|[万亿千百](?!瓦|克|米|赫|字))|k(?![a-z]))?"
     rf"|\b(?P<word>(?:{'|'.join(_TENS)})(?:[- ](?:{'|'.join(_SMALL[1:10])}))?"

@@ -41,6 +41,9 @@ def _with_mark(pieces: list[str]) -> list[str]:
 
 
 def _segment(line: str) -> list[str]:
-    pieces = list(sentencex.segment(detect_language(line), line))
+    try:
+        pieces = list(sentencex.segment(detect_language(line), line))
+    except UnicodeEncodeError:  # half a character, of a file that was read in another encoding
+        return [line]
     # The offsets rely on nothing being lost; a line that the library changes is kept whole.
     return pieces if "".join(pieces) == line else [line]

@@ -139,7 +139,7 @@ async def _explained(
     before = tokens_of(passages)
     if isinstance(plan, str):
         whole: Explained = {"question": question, "reason": f"everything is sent: {plan}", "tokens_before": before,
-                            "chances": {}, "lines": lines_of(passages)}  # fmt: skip
+                            "tokens_after": before, "chances": {}, "lines": lines_of(passages)}  # fmt: skip
         return whole, passages
     return explain(stop, plan, before), passages
 

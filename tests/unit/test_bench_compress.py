@@ -104,7 +104,7 @@ def test_the_kept_sentences_are_shown_with_reasons(question: str, sentence: str,
     assert line["kept"]
     assert line["because"]
     assert f"{line['rank']:>3} " in shown
-    assert f"{line['text']}</mark>" in html.read_text(encoding="utf-8")
+    assert f"{line['text']}<sup>" in html.read_text(encoding="utf-8")
 
 
 def test_what_cannot_be_read_or_asked_is_refused(tmp_path: Path, files: list[Path]) -> None:

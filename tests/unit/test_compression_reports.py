@@ -58,14 +58,14 @@ def test_a_loss_names_the_dropped_sentence_its_rank_and_what_sank_it(
     [loss] = [one for one in found if one["lang"] == language]
     [dropped] = loss["dropped"]
     assert dropped["text"] == HIDDEN[language]
-    assert dropped["why"] == "no room for its length"
+    assert dropped["why"] == "too long for the room left"
     assert 1 < dropped["rank"] < loss["last_kept"]["rank"]
     assert dropped["because"]
     assert 0 < loss["kept"] <= 0.1
     compression_examples.main(_options(rows, "--keep", "0.1", "--most", "1"))
     shown = capsys.readouterr().out
     assert HIDDEN["en"] in shown
-    assert "1 losses of 2 rows" in shown
+    assert "1 shown of 2 losses in 2 rows" in shown
 
 
 @pytest.mark.parametrize("wrong", [("--keep", "0"), ("--keep", "1.1"), ("--most", "0")])
@@ -106,7 +106,7 @@ def test_the_picture_has_a_line_of_panels_for_each_language_and_a_point_for_each
     compression_picture.main([str(report), str(svg)])
     text = svg.read_text(encoding="utf-8")
     assert [one.tag.rpartition("}")[2] for one in ElementTree.fromstring(text)].count("g") == 4
-    for expected in ("English, 3 rows", "Chinese, 3 rows", "recursive k=10", "40% kept", "BM25"):
+    for expected in ("English, 3 rows", "Chinese, 3 rows", "LangChain, recursive", "k=10", "40% kept", "BM25"):
         assert expected in text
     assert "Chinese" not in compression_picture.picture(_reports("en"))
     with pytest.raises(SystemExit, match=r"REPORT\.json PICTURE\.svg"):
