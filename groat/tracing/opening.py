@@ -141,8 +141,6 @@ def _open_spans(tracing: Tracing, wanted: Wanted, resource: Resource) -> None:
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
     provider.add_span_processor(tracing.traces)
     trace.set_tracer_provider(provider)
-    # Its every failure would be a line; the outbox says once that spans wait.
-    logging.getLogger("opentelemetry.exporter.otlp.proto.http.trace_exporter").setLevel(logging.CRITICAL)
 
 
 def _open_metrics(tracing: Tracing, wanted: Wanted, resource: Resource, *, exports: bool) -> None:
