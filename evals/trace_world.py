@@ -21,7 +21,7 @@ from graph.settings import Settings
 from graph.state import Output
 from groat.answering import Answerer, Endpoint
 from groat.costs import PriceTable
-from groat.embedding import Matrix, Vector
+from groat.embedding import Embedder, Matrix, Vector
 from groat.knowledge import KnowledgeBase
 from groat.tracing import metrics as told
 from groat.tracing import spans as seen
@@ -59,13 +59,15 @@ class HashedWords:
         return np.vstack([await self.query(text) for text in texts])
 
 
-async def open_world(folder: Path, runs: Runs) -> Services:
-    """Return services over three documents, with models that answer at once."""
+async def open_world(folder: Path, runs: Runs, *, embedder: Embedder | None = None) -> Services:
+    """Return services over three documents, with models that answer at once, and vectors of words without an embedder."""
     documents = folder / "documents"
     documents.mkdir()
     for name, text in DOCUMENTS.items():
-        (documents / name).write_text(text, encoding="utf-8")
-    services = open_services(Settings(data_dir=folder / "data", judge="off", route_audit_share=0.0), embeddings=HashedWords())
+        (documents / name).write_text(f"---\nid: {name.removesuffix('.md')}\n---\n{text}", encoding="utf-8")
+    services = open_services(
+        Settings(data_dir=folder / "data", judge="off", route_audit_share=0.0), embeddings=embedder or HashedWords()
+    )
     assert isinstance(services.knowledge, KnowledgeBase)  # the settings name no other
     await services.knowledge.ingest([documents], tenant=TENANT)
     model = Endpoint(model=InstantChat(), name="instant", priced_as="gpt-5-mini", key_setting="none", address="here")
