@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final, cast
 
 import numpy as np
-from langsmith import Client
 from langsmith.run_helpers import tracing_context
 from opentelemetry import metrics, trace
 from opentelemetry.sdk.metrics import AlwaysOffExemplarFilter, MeterProvider
@@ -22,7 +21,7 @@ from graph.settings import Settings
 from graph.state import Output
 from groat.answering import Answerer, Endpoint
 from groat.costs import PriceTable
-from groat.embedding import Matrix, Vector
+from groat.embedding import Embedder, Matrix, Vector
 from groat.knowledge import KnowledgeBase
 from groat.tracing import metrics as told
 from groat.tracing import spans as seen
@@ -34,10 +33,10 @@ TENANT: Final = "default"
 DOCUMENTS: Final = {
     "reset.md": "# Reset\n\nA reset link is valid for 20 minutes, works once. " + "Open it on the phone that asked. " * 40,
     "refund.md": "# Refunds\n\nA refund arrives within 5 working days. " + "It goes to the card that paid for it. " * 40,
-    "zh.md": "# 修改密码\n\n在“设置”里点“账号安全”即可修改密码。" + "新密码至少要有 10 个字符，改后其他设备会退出。" * 20,
+    "zh.md": "# 修改密码\n\n在“设置”里点“账号安全”即可修改密码。" + "新密码至少要有 10 个字符。" * 20,
 }
 QUESTIONS: Final = (
-    "How long is a reset link valid?", "When does a refund arrive?", "Where does a refund go to?", "Which phone opens the link?",
+    "How long is a reset link valid?", "When does a refund arrive?", "Where does a refund go to?", "Which phone opens it?",
     "怎么修改密码？", "新密码至少要有多少个字符？", "修改密码之后会怎样？", "在哪里可以修改密码？",
 )  # fmt: skip
 _DIMENSIONS: Final = 64
@@ -60,13 +59,15 @@ class HashedWords:
         return np.vstack([await self.query(text) for text in texts])
 
 
-async def open_world(folder: Path, runs: Runs) -> Services:
-    """Return services over three documents, with models that answer at once."""
+async def open_world(folder: Path, runs: Runs, *, embedder: Embedder | None = None) -> Services:
+    """Return services over three documents, with models that answer at once, and vectors of words without an embedder."""
     documents = folder / "documents"
     documents.mkdir()
     for name, text in DOCUMENTS.items():
-        (documents / name).write_text(text, encoding="utf-8")
-    services = open_services(Settings(data_dir=folder / "data", judge="off", route_audit_share=0.0), embeddings=HashedWords())
+        (documents / name).write_text(f"---\nid: {name.removesuffix('.md')}\n---\n{text}", encoding="utf-8")
+    services = open_services(
+        Settings(data_dir=folder / "data", judge="off", route_audit_share=0.0), embeddings=embedder or HashedWords()
+    )
     assert isinstance(services.knowledge, KnowledgeBase)  # the settings name no other
     await services.knowledge.ingest([documents], tenant=TENANT)
     model = Endpoint(model=InstantChat(), name="instant", priced_as="gpt-5-mini", key_setting="none", address="here")
@@ -110,10 +111,7 @@ class Tracings:
         )
         self._off = trace.NoOpTracer(), metrics.NoOpMeterProvider().get_meter("off")
         self._on = self._provider.get_tracer("groat"), self._meters.get_meter("groat")
-        client = Client(
-            api_url=endpoint, api_key="none", auto_batch_tracing=False, info={}, timeout_ms=(3_000, int(timeout_s * 1000))
-        )
-        self.runs = Runs(PriceTable().cost, most_bytes=most_bytes, client=client)
+        self.runs = Runs(PriceTable().cost, most_bytes=most_bytes, address=endpoint)
 
     @contextmanager
     def on(self, *, spans: bool, langsmith: bool) -> Iterator[None]:

@@ -48,7 +48,7 @@ def kept_spans() -> InMemorySpanExporter:
 
 
 def attend(tracing: Tracing, services: Services) -> None:
-    """Have a metric tell which endpoints are left alone, and what waits for LangSmith sent with the rest at the end."""
+    """Have metrics tell which endpoints are left alone and what waits, and what waits for LangSmith sent with the rest."""
     if services.runs is not None:
         tracing.others.append(services.runs.outbox)
     answerer = services.answerer
@@ -61,3 +61,4 @@ def attend(tracing: Tracing, services: Services) -> None:
         ]
 
     instruments().watch(told.BREAKER, "1", look)
+    instruments().watch(told.HELD_BYTES, "By", tracing.held)

@@ -1,5 +1,6 @@
 """Which traces are kept, decided when a trace is over, and their way to an OTLP endpoint."""
 
+import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -52,7 +53,7 @@ class WholeTraces(SpanProcessor):
 
     def __init__(self, outbox: Outbox[ReadableSpan], *, share: float, most_bytes: int) -> None:
         """Hold nothing yet."""
-        self._outbox, self._share, self._most_bytes = outbox, share, most_bytes
+        self._outbox, self._share, self.most_bytes = outbox, share, most_bytes
         self._lock = threading.Lock()
         self._open: OrderedDict[int, _Trace] = OrderedDict()
         self._kept: OrderedDict[int, bool] = OrderedDict()
@@ -80,7 +81,7 @@ class WholeTraces(SpanProcessor):
             self.most_held_bytes = max(self.most_held_bytes, self.held_bytes)
             if span.parent is None or span.parent.is_remote:
                 self._decide(placed.trace_id)
-            while self.held_bytes > self._most_bytes and self._open:
+            while self.held_bytes > self.most_bytes and self._open:
                 self._decide(next(iter(self._open)))
 
     def _decide(self, trace_id: int) -> None:
@@ -143,6 +144,8 @@ class OtlpSpans:
 
     def __init__(self, endpoint: str, *, timeout_s: float | None = None) -> None:
         """Connect to nobody yet."""
+        # Its every try would be a line; the outbox says once that spans wait.
+        logging.getLogger(OTLPSpanExporter.__module__).setLevel(logging.CRITICAL)
         session = requests.Session()
         session.hooks["response"].append(self._heard)
         self._exporter = OTLPSpanExporter(endpoint=endpoint, timeout=timeout_s, session=session)

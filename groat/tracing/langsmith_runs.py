@@ -18,6 +18,7 @@ from langchain_core.tracers.context import _get_tracer_kwargs
 from langchain_core.tracers.schemas import Run
 from langsmith import Client
 from langsmith.utils import LangSmithError, LangSmithUserError
+from urllib3 import Retry
 
 from groat.tracing.content import CONTENT
 from groat.tracing.langsmith_tracer import RequestTracer, all_runs, plain
@@ -53,14 +54,15 @@ class Runs:
         price: tells the parts of a charge, for input and output.
         share: of the traces that went well, 0 to 1; the others are sent whatever it is.
         most_bytes: estimated size of all that waits.
-        client: of LangSmith; the variables ``LANGSMITH_*`` say where without one.
+        address: of LangSmith; the variables ``LANGSMITH_*`` say where, and with which key, without one.
     """
 
-    def __init__(self, price: Price, *, share: float = 1.0, most_bytes: int = 16_000_000, client: Client | None = None) -> None:
+    def __init__(self, price: Price, *, share: float = 1.0, most_bytes: int = 16_000_000, address: str | None = None) -> None:
         """Connect to nobody yet."""
         self._price, self._share = price, share
         self._error: Exception | None = None
-        self._client = client
+        self._address = address
+        self._client: Client | None = None
         self.outbox: Outbox[Parcel] = Outbox("runs", self._send, most_bytes=most_bytes, most_items=128)
         self._projects: dict[str, uuid.UUID] = {}
         self.feedback_dropped = 0
@@ -72,9 +74,16 @@ class Runs:
     def client(self) -> Client:
         """The client, made at its first use."""
         if self._client is None:
+            logging.getLogger("langsmith.client").addFilter(_is_no_repetition)
             # The outbox's thread sends by itself, and need not ask what the server can do: every one takes parts.
             self._client = Client(
-                auto_batch_tracing=False, info={}, timeout_ms=_TIMEOUT_MS, tracing_error_callback=self._failed
+                api_url=self._address,
+                auto_batch_tracing=False,
+                info={},
+                timeout_ms=_TIMEOUT_MS,
+                # The outbox tries again, and knows when to pause.
+                retry_config=Retry(total=0),
+                tracing_error_callback=self._failed,
             )
         return self._client
 
@@ -160,6 +169,11 @@ class Runs:
         share = min(given, Decimal(total)) if given is not None else Decimal(total)
         costs = {"input_cost": share, "output_cost": Decimal(total) - share, "total_cost": Decimal(total)}
         return {**told, **{name: float(cost) for name, cost in costs.items()}}
+
+
+def _is_no_repetition(record: logging.LogRecord) -> bool:
+    """Keep from the log what the outbox says once: LangSmith's client says it at every try, with all ids."""
+    return not str(record.msg).startswith("Failed to multipart ingest runs")
 
 
 def _tell(root: Run, request: Request, facts: Mapping[str, str]) -> None:

@@ -11,8 +11,10 @@ from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
 from groat.tracing import names
 from groat.tracing.names import metrics as told
+from groat.tracing.names.table import METRICS
 from groat.types import Charge
 
+_MEANING: Final = {row.name: row.meaning for row in METRICS}
 Observe = Callable[[], Iterable[tuple[float, dict[str, str]]]]
 """Returns values with their attributes when somebody looks."""
 
@@ -32,28 +34,30 @@ class Instruments:
         """Make them."""
 
         def seconds(name: str, buckets: tuple[float, ...]) -> metrics.Histogram:
-            return meter.create_histogram(name, unit="s", explicit_bucket_boundaries_advisory=buckets)
+            return meter.create_histogram(
+                name, unit="s", description=_MEANING[name], explicit_bucket_boundaries_advisory=buckets
+            )
 
         self._meter = meter
-        self.requests = meter.create_counter(told.REQUESTS, unit="{request}")
-        self.lookups = meter.create_counter(told.LOOKUPS, unit="{lookup}")
-        self.routes = meter.create_counter(told.ROUTES, unit="{question}")
-        self.steps = meter.create_counter(told.STEPS, unit="{verdict}")
+        self.requests = meter.create_counter(told.REQUESTS, "{request}", _MEANING[told.REQUESTS])
+        self.lookups = meter.create_counter(told.LOOKUPS, "{lookup}", _MEANING[told.LOOKUPS])
+        self.routes = meter.create_counter(told.ROUTES, "{question}", _MEANING[told.ROUTES])
+        self.steps = meter.create_counter(told.STEPS, "{verdict}", _MEANING[told.STEPS])
         self.box_s = seconds(told.BOX_SECONDS, _BOX_BUCKETS_S)
         self.request_s = seconds(told.REQUEST_SECONDS, _CALL_BUCKETS_S)
         self.first_token_s = seconds(told.FIRST_TOKEN_SECONDS, _CALL_BUCKETS_S)
         self.call_s = seconds(told.CALL_SECONDS, _CALL_BUCKETS_S)
         self.first_chunk_s = seconds(told.CALL_FIRST_CHUNK, _CALL_BUCKETS_S)
-        self.tokens = meter.create_counter(told.TOKENS, unit="{token}")
+        self.tokens = meter.create_counter(told.TOKENS, "{token}", _MEANING[told.TOKENS])
         self.token_usage = meter.create_histogram(
-            told.TOKEN_USAGE, unit="{token}", explicit_bucket_boundaries_advisory=_TOKEN_BUCKETS
+            told.TOKEN_USAGE, "{token}", _MEANING[told.TOKEN_USAGE], explicit_bucket_boundaries_advisory=_TOKEN_BUCKETS
         )
-        self.cost = meter.create_counter(told.COST, unit="{USD}")
-        self.cost_unknown = meter.create_counter(told.COST_UNKNOWN, unit="{charge}")
-        self.saved = meter.create_up_down_counter(told.SAVED, unit="{USD}")
-        self.baseline = meter.create_counter(told.BASELINE, unit="{USD}")
-        self.bound = meter.create_gauge(told.BOUND, unit="1")
-        self.dropped = meter.create_counter(told.DROPPED, unit="{item}")
+        self.cost = meter.create_counter(told.COST, "{USD}", _MEANING[told.COST])
+        self.cost_unknown = meter.create_counter(told.COST_UNKNOWN, "{charge}", _MEANING[told.COST_UNKNOWN])
+        self.saved = meter.create_up_down_counter(told.SAVED, "{USD}", _MEANING[told.SAVED])
+        self.baseline = meter.create_counter(told.BASELINE, "{USD}", _MEANING[told.BASELINE])
+        self.bound = meter.create_gauge(told.BOUND, "1", _MEANING[told.BOUND])
+        self.dropped = meter.create_counter(told.DROPPED, "{item}", _MEANING[told.DROPPED])
 
     def charged(self, charge: Charge) -> None:
         """Count one charge."""
@@ -81,7 +85,7 @@ class Instruments:
         def look(options: CallbackOptions) -> Iterable[Observation]:
             return [Observation(value, labels) for value, labels in observe()]
 
-        self._meter.create_observable_gauge(name, [look], unit=unit)
+        self._meter.create_observable_gauge(name, [look], unit, _MEANING[name])
 
 
 _instruments = Instruments(metrics.get_meter(names.TRACER))

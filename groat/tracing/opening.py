@@ -22,8 +22,6 @@ from groat import __version__
 from groat.errors import SettingsError
 from groat.tracing.content import CONTENT, Redact
 from groat.tracing.exporting import OtlpSpans, WholeTraces
-from groat.tracing.metrics import instruments
-from groat.tracing.names import metrics as told
 from groat.tracing.outbox import Outbox
 
 _LOG = logging.getLogger(__name__)
@@ -86,6 +84,13 @@ class Tracing:
         while self.closers:
             self.closers.pop()(within_s)
 
+    def held(self) -> list[tuple[float, dict[str, str]]]:
+        """Return the bytes that wait to be sent, by kind, as a metric tells them."""
+        found = [(float(outbox.held_bytes), {"kind": outbox.kind}) for outbox in self.others]
+        if self.spans is not None and self.traces is not None:
+            found.append((float(self.spans.held_bytes + self.traces.held_bytes), {"kind": self.spans.kind}))
+        return found
+
     def _outboxes(self) -> list[Outbox[Any]]:
         return [*([self.spans] if self.spans is not None else []), *self.others]
 
@@ -141,8 +146,6 @@ def _open_spans(tracing: Tracing, wanted: Wanted, resource: Resource) -> None:
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
     provider.add_span_processor(tracing.traces)
     trace.set_tracer_provider(provider)
-    # Its every failure would be a line; the outbox says once that spans wait.
-    logging.getLogger("opentelemetry.exporter.otlp.proto.http.trace_exporter").setLevel(logging.CRITICAL)
 
 
 def _open_metrics(tracing: Tracing, wanted: Wanted, resource: Resource, *, exports: bool) -> None:
@@ -159,16 +162,8 @@ def _open_metrics(tracing: Tracing, wanted: Wanted, resource: Resource, *, expor
     )
     metrics.set_meter_provider(meters)
     tracing.closers.append(lambda within_s: meters.shutdown(timeout_millis=within_s * 1000))
-    instruments().watch(told.HELD_BYTES, "By", lambda: _held(tracing))
     if wanted.metrics_port:
         _listen(tracing, wanted.metrics_host, wanted.metrics_port)
-
-
-def _held(tracing: Tracing) -> list[tuple[float, dict[str, str]]]:
-    held = [(float(outbox.held_bytes), {"kind": outbox.kind}) for outbox in tracing.others]
-    if tracing.spans is not None and tracing.traces is not None:
-        held.append((float(tracing.spans.held_bytes + tracing.traces.held_bytes), {"kind": tracing.spans.kind}))
-    return held
 
 
 def _listen(tracing: Tracing, host: str, port: int) -> None:

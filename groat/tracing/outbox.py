@@ -56,13 +56,15 @@ class Outbox(Generic[_T]):
     def __init__(self, kind: str, send: Callable[[Sequence[_T]], Sent], *, most_bytes: int, most_items: int = 256) -> None:
         """Start nothing; the thread begins with the first item."""
         self.kind, self._send = kind, send
-        self._most_bytes, self._most_items = most_bytes, most_items
+        self.most_bytes, self._most_items = most_bytes, most_items
         self._waiting: deque[_Parcel[_T]] = deque()
         self._pause_s = 0.0
         self._lock = threading.Lock()
         self._news, self._hurry, self._idle = threading.Event(), threading.Event(), threading.Event()
         self._idle.set()
         self._closed = False
+        self._waiters = 0
+        """Who waits until everything is sent; a failing backend is tried often for them."""
         self._thread: threading.Thread | None = None
         self.held_bytes = 0
         """Estimated size of what waits and of what is being sent."""
@@ -80,20 +82,22 @@ class Outbox(Generic[_T]):
             size: their estimated size in bytes.
         """
         with self._lock:
-            if self._closed or size > self._most_bytes:
+            if self._closed or size > self.most_bytes:
                 self._drop(len(items), "closed" if self._closed else "full")
                 return
-            while self.held_bytes + size > self._most_bytes and self._waiting:
+            while self.held_bytes + size > self.most_bytes and self._waiting:
                 oldest = self._waiting.popleft()
                 self.held_bytes -= oldest.size
                 self._drop(len(oldest.items), "full")
-            if self.held_bytes + size > self._most_bytes:
+            if self.held_bytes + size > self.most_bytes:
                 self._drop(len(items), "full")
                 return
             self._waiting.append(_Parcel(items, size))
             self.held_bytes += size
             self.most_held_bytes = max(self.most_held_bytes, self.held_bytes)
             self._idle.clear()
+            if self.held_bytes > self.most_bytes // 4 and not self._pause_s:
+                self._hurry.set()
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._work, name=f"groat-{self.kind}", daemon=True)
                 self._thread.start()
@@ -101,9 +105,15 @@ class Outbox(Generic[_T]):
 
     def flush(self, *, within_s: float) -> bool:
         """Wait until everything is sent or dropped; return whether that happened in time."""
+        with self._lock:
+            self._waiters += 1
         self._hurry.set()
         self._news.set()
-        return self._idle.wait(within_s)
+        try:
+            return self._idle.wait(within_s)
+        finally:
+            with self._lock:
+                self._waiters -= 1
 
     def close(self, *, within_s: float) -> bool:
         """Send what there is, and take no more; what is left then is dropped and counted."""
@@ -130,11 +140,19 @@ class Outbox(Generic[_T]):
             self._news.clear()
             while batch := self._take():
                 self._deliver(batch)
-                if self._pause_s and not self._closed and self._hurry.wait(self._pause_s):
-                    time.sleep(_HURRIED_PAUSE_S)
+                if self._pause_s and not self._closed:
+                    self._rest()
             self._hurry.clear()
             if self._closed:
                 return
+
+    def _rest(self) -> None:
+        """Leave a failing backend alone for a while, a short one where somebody waits."""
+        if not self._waiters:
+            # What was in a hurry, since much waits, cannot be helped now.
+            self._hurry.clear()
+        if self._hurry.wait(self._pause_s):
+            time.sleep(_HURRIED_PAUSE_S)
 
     def _take(self) -> list[_Parcel[_T]]:
         with self._lock:
@@ -165,7 +183,7 @@ class Outbox(Generic[_T]):
 
     def _failed(self, batch: list[_Parcel[_T]]) -> None:
         if not self._pause_s:
-            _LOG.warning("%s cannot be sent; they are kept up to %d bytes and tried again", self.kind, self._most_bytes)
+            _LOG.warning("%s cannot be sent; they are kept up to %d bytes and tried again", self.kind, self.most_bytes)
         self._pause_s = min(max(self._pause_s * 2, _FIRST_PAUSE_S), _LONGEST_PAUSE_S)
         for parcel in batch:
             parcel.tries += 1

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from opentelemetry import context as otel
 from opentelemetry import trace
-from opentelemetry.trace import Span
+from opentelemetry.trace import Span, StatusCode
 
 from groat.tracing.content import CONTENT
 from groat.tracing.metrics import instruments
@@ -138,6 +138,8 @@ class Request:
             fail(self.span, type(error).__name__)
         elif self.outcome in {"failed", "unverified"}:
             fail(self.span, self.outcome)
+        elif self.verified:
+            self.span.set_status(StatusCode.OK)
         if self.span.is_recording():
             self.span.set_attributes(known(self._attributes()))
         self._count()

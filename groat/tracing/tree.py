@@ -64,7 +64,7 @@ def _told(attributes: dict[str, Any]) -> str:
     told = []
     for name, form in _SHOWN:
         value = attributes.get(name)
-        if value in (None, (), False) or (name == at.COST and value == "0"):
+        if value in (None, (), False) or (name == at.COST and not value.strip("0.")):
             continue
         if is_root and name not in (at.OUTCOME, at.TOTAL_COST):
             continue
