@@ -12,11 +12,11 @@ from opentelemetry import trace
 from graph.context import Context
 from graph.decompressing import Recorded
 from graph.route_auditing import Watched
+from graph.run_feedback import ToldRuns
 from graph.settings import Settings
 from groat.answering import PROMPT_VERSION
 from groat.blame.records import RunRecords
 from groat.blame.snapshot import Snapshot, without_texts
-from groat.blame.sqlite import SqliteRuns
 from groat.cache.audit import chosen
 from groat.cache.background import Background
 from groat.errors import StorageError
@@ -36,9 +36,9 @@ _MOST_WAITING: Final = 256
 _LOG = logging.getLogger(__name__)
 
 
-def open_runs(settings: Settings) -> SqliteRuns:
+def open_runs(settings: Settings) -> ToldRuns:
     """Return the kept runs in the folder of data."""
-    return SqliteRuns(
+    return ToldRuns(
         settings.data_dir / RUNS,
         keep_days=settings.keep_runs_days,
         wait_h=settings.keep_runs_wait_h,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, SystemMessage
+from langchain_core.runnables import RunnableConfig
 
 from graph.build import build_graph
 from graph.context import Context
@@ -26,6 +27,7 @@ from groat.errors import GroatError
 from groat.knowledge import Knowledge
 from groat.routing import Router
 from groat.routing.router import Evidence
+from groat.tracing import names
 from groat.types import Asked, Passage, Route, Shortened, Tier
 
 
@@ -40,6 +42,8 @@ class Script:
     """What came of it; written when its answer is settled."""
 
 
+REPLAY_RUN: RunnableConfig = {"run_name": "groat blame", "metadata": {names.RUN_PURPOSE: "replay"}}
+"""How traces tell replays from questions."""
 _SCRIPT: ContextVar[Script] = ContextVar("groat_blame_script")
 
 
@@ -93,7 +97,7 @@ class Replayer:
         context = replace(Context(**given), use_cache=False, stream="hold", tier=tier, max_cost_usd=max_cost_usd)
         token = _SCRIPT.set(script)
         try:
-            await self._graph.ainvoke({"messages": messages_of(asked)}, config={"run_name": "groat blame"}, context=context)
+            await self._graph.ainvoke({"messages": messages_of(asked)}, config=REPLAY_RUN, context=context)
         finally:
             _SCRIPT.reset(token)
         if script.run is None:
@@ -158,6 +162,10 @@ class _Routed(Router):
     def __init__(self, live: Router) -> None:
         self._live = live
 
+    @property
+    def version(self) -> str:
+        return self._live.version
+
     async def refresh(self) -> None:
         await self._live.refresh()
 
@@ -182,6 +190,10 @@ class _Shortened(Compressor):
 
     def __init__(self, live: Compressor) -> None:
         self._live = live
+
+    @property
+    def version(self) -> str:
+        return self._live.version
 
     def shorten(self, asked: Asked, passages: Sequence[Passage], **wanted: Any) -> Shortened:
         script = _SCRIPT.get()

@@ -1,17 +1,26 @@
 """``groat feedback`` and ``groat langsmith``: what is said of answers, and data sets from runs."""
 
+import asyncio
 import os
+import time
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
+from graph.recording import RUNS
+from graph.settings import Settings
+from groat.blame.snapshot import Mark
+from groat.blame.sqlite import SqliteRuns
 from groat.errors import BadInput
 from groat.tracing.datasets import fill_dataset
 from groat.tracing.feedback import give_feedback
+from groat.tracing.langsmith_tracer import langsmith_is_on
 from serve.application import load_application
 from serve.cli.output import JsonOption, console, write_json
 
+_GOOD = 0.5
+"""Score from which a user calls an answer good."""
 langsmith_app = typer.Typer(help="Work with the runs on LangSmith.", no_args_is_help=True, rich_markup_mode=None)
 ProjectOption = Annotated[
     str | None, typer.Option(metavar="NAME", help="Project of LangSmith; without it LANGSMITH_PROJECT, else default.")
@@ -27,13 +36,30 @@ def feedback_command(
     project: ProjectOption = None,
     json_file: JsonOption = None,
 ) -> None:
-    """Say on LangSmith how good an answer was."""
-    load_application()  # reads .env
-    run_id = give_feedback(run, key, score=score, value=value, comment=comment, project=_project(project))
+    """Say how good an answer was: on LangSmith, where that is on, and in the kept runs."""
+    settings = load_application().settings  # reads .env
+    run_id = None
+    if langsmith_is_on():
+        run_id = give_feedback(run, key, score=score, value=value, comment=comment, project=_project(project))
+    kept = score is not None and asyncio.run(_marked(settings, run, score, comment or ""))
+    if run_id is None and not kept:
+        raise BadInput(
+            f"no run {run!r} is kept here, and LANGSMITH_TRACING is off: nobody can be told; a kept run needs a --score"
+        )
     if json_file is not None:
-        write_json({"run_id": run_id, "key": key, "score": score, "value": value}, json_file)
+        write_json({"run_id": run_id, "key": key, "score": score, "value": value, "kept": kept}, json_file)
     else:
-        console().print(f"said of the run {run_id}", markup=False)
+        console().print(f"said of the run {run_id or run}", markup=False)
+
+
+async def _marked(settings: Settings, run: str, score: float, comment: str) -> bool:
+    """Keep a user's score beside the kept run, which LangSmith was told of already; return whether it is kept."""
+    runs = SqliteRuns(settings.data_dir / RUNS)
+    kept = await runs.get(run)
+    mark = (
+        Mark(run=kept.snapshot.run, kind="user", at=time.time(), bad=score < _GOOD, score=score, note=comment) if kept else None
+    )
+    return mark is not None and await runs.mark(mark)
 
 
 @langsmith_app.command("fill")

@@ -8,11 +8,9 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from graph.blaming import blame
-from graph.replaying import Replayer
+from graph.blame_cases import Blamer, Terms
 from graph.services import Services
 from groat.blame.records import Kept, RunRecords, Wanted
-from groat.blame.reference import read_reference
 from groat.blame.snapshot import Finding, Mark
 from groat.costs.amounts import begin_of, utc_day
 from groat.errors import BadInput
@@ -103,15 +101,7 @@ class RunsPage:
         kept = await self._kept(request)
         if kept is None:
             return page(request, "missing.html", status=404)
-        known = next((mark.reference for mark in reversed(kept.marks) if mark.reference), None)
-        _, blamed = await blame(
-            kept.snapshot,
-            self.services,
-            Replayer(self.services),
-            reference=None if known is None else read_reference(known),
-            mark=kept.marks[-1].kind if kept.marks else "person",
-        )
-        await self.runs.blame(blamed)
+        await Blamer(self.services, self.runs, Terms()).kept(kept.snapshot.run)
         return RedirectResponse(f"/review/runs/{quote(kept.snapshot.run)}#cause", 303)
 
     async def causes(self, request: Request) -> Response:
