@@ -91,13 +91,9 @@ def at_shares(rows: Sequence[Given], shares: Sequence[float], judged_by: str) ->
     return found
 
 
-async def at_anchors(rows: Sequence[Given], embedder: Embedder) -> list[Report]:
-    """Return what LangChain's compressors keep, and beside each what groat keeps in as many tokens of the same row.
-
-    Raises:
-        MissingExtra: LangChain's packages are not installed.
-    """
-    anchors, files = Anchors(embedder), [one.file for one in rows]
+async def at_anchors(rows: Sequence[Given], anchors: Anchors) -> list[Report]:
+    """Return what LangChain's compressors keep, and beside each what groat keeps in as many tokens of the same row."""
+    files = [one.file for one in rows]
     results: dict[str, list[One]] = defaultdict(list)
     for one in rows:
         shorten = await anchors.prepare(one.row)

@@ -44,6 +44,7 @@ def compress_command(
         raise BadInput("LangChain's compressors rank by vectors; leave --words or --anchors out")
     # Imported here: scikit-learn takes a second to import, and every other command would wait for it.
     from evals.bench_compress import at_anchors, at_losses, at_shares, given
+    from evals.compression_anchors import Anchors
     from evals.vectors import VectorFile
 
     judged = {path.name: read(path, rows, skip_bad, by_gold=True) for path in dict.fromkeys(data)}
@@ -51,10 +52,12 @@ def compress_command(
     if not any(judged.values()):
         raise BadInput("no row can be judged: none of the contexts holds its answer")
     embedder = None if words else VectorFile(BundledEmbedder(), vectors)
+    # Before the work, which takes minutes: packages may be missing.
+    others = Anchors(embedder) if anchors and embedder is not None else None
     found, judged_by = asyncio.run(given(judged, fit_on, embedder, datetime.now(UTC).date().isoformat()))
     reports = [*at_shares(found, shares, judged_by), *at_losses(found, losses, judged_by)]
+    reports += [] if others is None else asyncio.run(at_anchors(found, others))
     if embedder is not None:
-        reports += asyncio.run(at_anchors(found, embedder)) if anchors else []
         embedder.save()
     write_json(reports, json_file) if json_file is not None else _print(reports, judged_by)
 

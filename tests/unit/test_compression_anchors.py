@@ -51,7 +51,7 @@ async def _given(rows: list[Row]) -> list[Given]:
 
 async def test_every_setting_of_langchain_is_held_against_groat_at_no_more_tokens(tmp_path: Path) -> None:
     rows = await _given(_rows(tmp_path, _raw("en"), _raw("zh")))
-    reports = await at_anchors(rows, WordEmbedder())
+    reports = await at_anchors(rows, Anchors(WordEmbedder()))
     assert len(reports) == 2 * len(SETTINGS)
     for one in reports:
         assert one["groat"] is not None
