@@ -89,9 +89,10 @@ async def _load(graph: Any, tracings: Tracings, seconds: float, rate: float) -> 
             await ask(graph, number)
     gc.collect()
     before, most_held, end = _resident_mb(), 0, time.monotonic() + seconds
+    slice_s = min(_SLICE_S, seconds / 4)
     number, traced = 0, False
     while time.monotonic() < end:
-        slice_end = min(time.monotonic() + _SLICE_S, end)
+        slice_end = min(time.monotonic() + slice_s, end)
         with tracings.on(spans=traced, langsmith=traced):
             while time.monotonic() < slice_end:
                 begun = time.perf_counter()
