@@ -15,6 +15,7 @@ from typing import Any, Final, cast
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 from langsmith import Client, aevaluate
 from langsmith.evaluation import EvaluationResults
+from langsmith.schemas import Example
 from typing_extensions import TypedDict
 
 from evals.evaluators import EVALUATORS, Evaluator, total_cost
@@ -22,9 +23,10 @@ from evals.experiment_rows import Row, examples_of
 from graph.build import Groat
 from graph.context import Context
 from graph.state import Output
-from groat.errors import BadInput, GroatError, MissingExtra
+from groat.errors import BadInput, GroatError
 from groat.row_files import lines_of
 from groat.text import detect_language
+from groat.tracing.feedback import asked
 from groat.types import Language
 
 AT_ONCE: Final = 4
@@ -143,33 +145,38 @@ async def run(
             if done is not None:
                 done()
 
-    here = client is None
+    known = {row["id"]: row for row in rows}
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         # It says on standard output that it begins, and warns that staying here is new; JSON may be wanted there.
         warnings.filterwarnings("ignore", message=".*upload_results.*")
         results = await aevaluate(
             guarded,
-            data=examples_of(rows, name) if here else dataset,
+            data=examples_of(rows, name) if client is None else asked(lambda: _examples(client, dataset, known)),
             evaluators=cast(Any, list(evaluators)),
             summary_evaluators=cast(Any, [total_cost]),
             max_concurrency=at_once,
             experiment_prefix=name,
             metadata=dict(settings),
-            upload_results=not here,
+            upload_results=client is not None,
             client=client or offline_client(),
         )
-    known = {row["id"]: row for row in rows}
     scored = {}
     async for one in cast(AsyncIterator[Any], results):
         row = known[(one["example"].metadata or {})["id"]]
         scored[row["id"]] = _scored(row, one["run"].outputs or {}, one["evaluation_results"])
-    missing = [row["id"] for row in rows if row["id"] not in scored]
+    return Experiment(head=head_of(rows, name, settings), rows=tuple(scored[row["id"]] for row in rows))
+
+
+def _examples(client: Client, dataset: str, known: Mapping[str, Row]) -> list[Example]:
+    """Return the examples of a data set that are rows of ours."""
+    found = [one for one in client.list_examples(dataset_name=dataset) if (one.metadata or {}).get("id") in known]
+    missing = known.keys() - {(one.metadata or {})["id"] for one in found}
     if missing:
         raise BadInput(
-            f"{len(missing)} rows are not in the data set {dataset!r}, such as {missing[0]!r}; upload it again with "
+            f"{len(missing)} rows are not in the data set {dataset!r}, such as {min(missing)!r}; upload it again with "
             "`groat eval upload`"
         )
-    return Experiment(head=head_of(rows, name, settings), rows=tuple(scored[row["id"]] for row in rows))
+    return found
 
 
 def head_of(rows: Sequence[Row], name: str, settings: Mapping[str, Any]) -> Head:
@@ -218,21 +225,20 @@ def upload(client: Client, rows: Sequence[Row], name: str) -> int:
     """Make a data set on LangSmith, or bring the one of this name up to date; return how many examples it was given.
 
     Raises:
-        MissingExtra: LangSmith cannot be reached or refuses the key.
+        SettingsError: LangSmith refuses the key or cannot be reached.
     """
-    try:
-        known = client.read_dataset(dataset_name=name) if client.has_dataset(dataset_name=name) else client.create_dataset(name)
-        there = {str(example.metadata["id"]) for example in client.list_examples(dataset_id=known.id) if example.metadata}
-        fresh = [example for example in examples_of(rows, name) if (example.metadata or {})["id"] not in there]
-        if fresh:
-            client.create_examples(
-                dataset_id=known.id,
-                examples=[{"inputs": one.inputs, "outputs": one.outputs, "metadata": one.metadata} for one in fresh],
-            )
-    except Exception as error:  # the client's errors share no class
-        raise MissingExtra(
-            f"LangSmith cannot be used ({type(error).__name__}); check LANGSMITH_API_KEY and LANGSMITH_ENDPOINT"
-        ) from error
+    return asked(lambda: _uploaded(client, rows, name))
+
+
+def _uploaded(client: Client, rows: Sequence[Row], name: str) -> int:
+    known = client.read_dataset(dataset_name=name) if client.has_dataset(dataset_name=name) else client.create_dataset(name)
+    there = {(example.metadata or {}).get("id") for example in client.list_examples(dataset_id=known.id)}
+    fresh = [example for example in examples_of(rows, name) if (example.metadata or {})["id"] not in there]
+    if fresh:
+        client.create_examples(
+            dataset_id=known.id,
+            examples=[{"inputs": one.inputs, "outputs": one.outputs, "metadata": one.metadata} for one in fresh],
+        )
     return len(fresh)
 
 

@@ -188,7 +188,7 @@ def _read(state: LangSmith, path: str, query: Mapping[str, str]) -> object | Non
             return _dataset("own")
         case _, "examples":
             begin, count = int(query.get("offset", 0)), int(query.get("limit", 100))
-            found = [_example(number, example) for number, example in enumerate(state.examples)]
+            found = [_example(number, example) for number, example in enumerate([*state.examples, *state.added])]
             return found[begin : begin + count]
         case "runs", run_id:
             run = state.runs.get(run_id)
