@@ -1,14 +1,16 @@
 """Shorten the passages to what the question needs."""
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from functools import partial
+from typing import cast
 
 from langgraph.runtime import Runtime
 from typing_extensions import TypedDict
 
 from groat.answering import Answerer, ChatPruner, Endpoint
-from groat.compression import Compressor, ask_pruner, full
-from groat.costs import Books, Budgets, Purse
+from groat.compression import Compressor, Pruned, ask_pruner, full
+from groat.costs import Books, Budgets, KeptReply, Purse
 from groat.embedding import Embedder
 from groat.knowledge import Knowledge
 from groat.tracing import names
@@ -87,21 +89,34 @@ class Compress:
         if self.pruner is None or shortened["tokens_after"] >= shortened["tokens_before"]:
             # Nothing goes, so there is nothing to choose from.
             return shortened, []
+        pruned, charges = await self._asked(self.pruner, state, runtime, tier)
+        return shorten(pruned=pruned), charges
+
+    async def _asked(
+        self, endpoint: Endpoint, state: Needs, runtime: Runtime[Knobs], tier: Tier
+    ) -> tuple[Pruned, list[Charge]]:
+        """Return what the small model says, and what each of its requests cost."""
+        key = f"{state['run']}:compress:{len(state['verdicts'])}"
+        if (kept := await self.books.kept_reply(key)) is not None:
+            # A worker died after this was paid for and before the state was saved.
+            said = json.loads(kept)
+            return Pruned(**said["pruned"]), cast(list[Charge], said["charges"])
+        asked, deadline_s = state["asked"], runtime.context.deadline_s
         purse = Purse(
             self.books,
             self.budgets,
             run=state["run"],
-            tenant=state["asked"]["tenant"],
+            tenant=asked["tenant"],
             box="compress",
             tier=tier,
             spent=state["charges"],
             max_cost_usd=runtime.context.max_cost_usd,
             purpose="compress",
         )
-        key = f"{state['run']}:compress:{len(state['verdicts'])}"
-        terms = paid_terms(key, self.pruner, purse, asked_at=state["asked_at"], deadline_s=runtime.context.deadline_s)
-        pruner = ChatPruner(answerer=self.answerer, endpoint=self.pruner, asked=state["asked"], terms=terms, tier=tier)
-        pruned = await ask_pruner(
-            pruner, state["asked"]["search_text"], state["passages"], timeout_s=runtime.context.deadline_s
-        )
-        return shorten(pruned=pruned), purse.charges
+        terms = paid_terms(key, endpoint, purse, asked_at=state["asked_at"], deadline_s=deadline_s)
+        pruner = ChatPruner(answerer=self.answerer, endpoint=endpoint, asked=asked, terms=terms, tier=tier)
+        pruned = await ask_pruner(pruner, asked["search_text"], state["passages"], timeout_s=deadline_s)
+        if purse.charges:
+            reply = KeptReply(key=key, json=json.dumps({"pruned": asdict(pruned), "charges": purse.charges}))
+            await self.books.record([], run=state["run"], tenant=asked["tenant"], reply=reply)
+        return pruned, purse.charges

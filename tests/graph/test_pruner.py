@@ -1,13 +1,20 @@
 """A small model that says which sentences are needed, behind a real HTTP server: followed, billed, done without."""
 
+import time
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
+from langgraph.runtime import Runtime
 
+from graph.context import Context
 from graph.models import remote
 from graph.settings import Settings
 from groat.answering.pruning import numbers_of
+from nodes import Knobs
+from nodes.compress import Compress
+from tests.fakes import asked
 from tests.graph.conftest import GOOD, QUESTION, MakeWorld, World
 from tests.model_server import ModelServer, Outcome, Refuses, Says, serve_model
 
@@ -66,6 +73,28 @@ async def test_a_question_whose_budget_is_spent_asks_nobody(make_world: MakeWorl
         output = await _with(make_world(), server).ask(max_cost_usd=0.000001)
         assert server.bill == []
     assert "raise max_cost_usd" in _reason(output)
+
+
+async def test_a_box_that_runs_again_finds_the_reply_that_was_paid_for(make_world: MakeWorld) -> None:
+    with serve_model(Says(text="1, 2")) as server:
+        world = _with(make_world(), server)
+        output = await world.ask(use_cache=False)
+        s = world.services
+        box = Compress(
+            compressor=s.compressor, knowledge=s.knowledge, embedder=s.embedder, answerer=s.answerer, books=s.books,
+            budgets=s.budgets, pruner=s.pruner,
+        )  # fmt: skip
+        passages = await s.knowledge.search(QUESTION, tenant="acme")
+        state: Any = {
+            "run": "crashed", "asked_at": time.time(), "asked": asked(QUESTION, tenant="acme"), "passages": passages,
+            "route": output["route"], "verdicts": [], "charges": [],
+        }  # fmt: skip
+        runtime: Runtime[Knobs] = Runtime(context=Context(tenant="acme"), stream_writer=lambda _: None)
+        first = await box(state, runtime)
+        assert first["charges"]
+        assert await box(state, runtime) == first
+        await server.settled()
+        assert len(server.bill) == 2  # one for the question before, one here
 
 
 @pytest.mark.parametrize(
