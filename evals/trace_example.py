@@ -72,7 +72,7 @@ class Scripted(BaseChatModel):
         usage = {"input_tokens": sum(len(message.text) for message in messages) // 4, "output_tokens": 2 * len(reply.split())}
         told = {**usage, "total_tokens": sum(usage.values())}
         yield ChatGenerationChunk(
-            message=AIMessageChunk(content="", usage_metadata=told, response_metadata={"finish_reason": "stop"})  # type: ignore[arg-type]  # it has its three keys
+            message=AIMessageChunk(content="", usage_metadata=told, response_metadata={"finish_reason": "stop"})
         )
 
 

@@ -109,14 +109,16 @@ class SeenGraph(CompiledStateGraph[State, Knobs, Input, Output]):
 
     def _told(self, input: Any, config: RunnableConfig, run_id: str) -> dict[str, Value | None]:
         thread = (config.get("configurable") or {}).get("thread_id")
+        # Its name may hold the name of a tenant.
+        conversation = hashlib.sha256(str(thread).encode()).hexdigest()[:16] if thread is not None else None
         versions = {at.VERSION.replace("*", name): version for name, version in self.facts().items()}
         asked = CONTENT.shown(_question(input)) if CONTENT.is_on else None
         return {
             **versions,
             at.REVISION: __version__,
             at.LANGSMITH_RUN: run_id,
-            # The name of a thread may hold the name of a tenant.
-            at.CONVERSATION: hashlib.sha256(str(thread).encode()).hexdigest()[:16] if thread is not None else None,
+            at.CONVERSATION: conversation,
+            at.SESSION: conversation,
             at.INPUT: asked or None,
         }
 

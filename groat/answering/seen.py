@@ -23,6 +23,8 @@ from groat.tracing.spans import Value, fail, known, tracer
 from groat.types import Tier
 
 _OPERATION: Final = "chat"
+_MOST_MESSAGES: Final = 30
+"""Newest messages of a prompt that a span holds: the SDK keeps 128 attributes of a span, and drops the first ones."""
 _ROLES: Final = {"system": "system", "human": "user", "ai": "assistant"}
 
 
@@ -108,7 +110,7 @@ def _asked(endpoint: Endpoint, prompt: Sequence[BaseMessage], wish: Wish) -> dic
         at.ADDRESS: host,
         at.PORT: port,
     }
-    for place, message in enumerate(prompt if CONTENT.is_on else ()):
+    for place, message in enumerate(prompt[-_MOST_MESSAGES:] if CONTENT.is_on else ()):
         told[at.MESSAGE_ROLE.format(n=place)] = _ROLES.get(message.type, message.type)
         told[at.MESSAGE_CONTENT.format(n=place)] = CONTENT.shown(message.text)
     return told

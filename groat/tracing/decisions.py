@@ -15,6 +15,9 @@ from groat.tracing.requests import current_request
 from groat.tracing.spans import Value, box_span, known
 from groat.types import Asked, Attempt, Box, CacheCandidate, Lookup, Passage, Route, Shortened, Verdict
 
+MOST_DOCUMENTS: Final = 20
+"""Passages that a span names: the SDK keeps 128 attributes of a span, and drops the first ones without a word."""
+
 Update = Mapping[str, Any]
 """What a box returned."""
 
@@ -107,7 +110,7 @@ def _describe_cache(span: Span, update: Update) -> None:
 def _describe_retrieved(span: Span, update: Update) -> None:
     passages: list[Passage] = update["passages"]
     told: dict[str, Value | None] = {at.FOUND: len(passages)}
-    for number, passage in enumerate(passages):
+    for number, passage in enumerate(passages[:MOST_DOCUMENTS]):
         told[at.DOCUMENT_ID.format(n=number)] = passage["id"]
         told[at.DOCUMENT_SCORE.format(n=number)] = passage["score"]
         told[at.DOCUMENT_CONTENT.format(n=number)] = CONTENT.shown(passage["text"])

@@ -24,6 +24,7 @@ LANGSMITH_RUN: Final = attribute("groat.langsmith.run_id", _ROOT, "text", "Id of
 PURPOSE: Final = attribute("groat.purpose", _ROOT, "text", "question, audit or replay: what the graph was run for.")
 RESUMED: Final = attribute("groat.resumed", _ROOT, "yes or no", "It went on from a checkpoint, in the trace that it began in.")
 CONVERSATION: Final = attribute("gen_ai.conversation.id", _ROOT, "text", "Hash of the thread that the question belongs to.")
+SESSION: Final = attribute("session.id", _ROOT, "text", "As gen_ai.conversation.id, for Phoenix.")
 OUTCOME: Final = attribute(
     "groat.outcome", _ROOT, "text", "hit_exact, hit_semantic, cheap, expensive, unverified, failed, error or cancelled."
 )
