@@ -70,15 +70,15 @@ class Mind:
         drawn = random.Random(f"{self.seed}/{tier}/{number}/{question}").random()
         # The run that is planted shows the fault, and nothing but the fault.
         right = ability == "able" if number == 0 else drawn < _RIGHT[ability]
-        found = _quoted(documents, fact)
+        found = quoted(documents, fact)
         if right and found:
             return found
         if right and self.honest:
             return NO_ANSWER
-        return _beside(documents, fact, f"{self.seed}/{tier}/{question}")
+        return beside(documents, fact, f"{self.seed}/{tier}/{question}")
 
 
-def _quoted(documents: Sequence[tuple[str, str]], fact: Fact) -> str:
+def quoted(documents: Sequence[tuple[str, str]], fact: Fact) -> str:
     """Return the sentences that hold the answer, or what stands in its place, with their document; empty for none."""
     for name, text in documents:
         if name not in fact.documents and name != "reference":
@@ -98,7 +98,7 @@ def _holding(text: str, group: Sequence[str]) -> str:
     return ""
 
 
-def _beside(documents: Sequence[tuple[str, str]], fact: Fact, seed: str) -> str:
+def beside(documents: Sequence[tuple[str, str]], fact: Fact, seed: str) -> str:
     """Return a sentence of the documents that does not answer: always the same one for a seed."""
     found = []
     for name, text in documents:

@@ -10,7 +10,7 @@ from groat.answering.prompts import no_answer_text
 from groat.blame.reference import Reference, holds, says_enough
 from groat.cache import differences
 from groat.costs import BlameBooks, Purse
-from groat.text import figures, fold, without_citations
+from groat.text import fold, without_citations
 from groat.types import Asked, Charge, Passage
 from groat.validation import agreement, same_answer
 from groat.validation.agreement import agreement_of_values
@@ -18,11 +18,12 @@ from nodes import paid_terms
 
 STRINGS_ERR: Final = 0.02
 """How often strings that a right answer must hold are wrong about it. Loose ones, such as "20", are in many answers."""
-TEXTS_ERR: Final = 0.08
-"""How often a comparison with a reference in prose is wrong about an answer."""
+TEXTS_ERR: Final = 0.05
+"""How often a comparison with a reference in prose is wrong about an answer: ``python -m evals.blame_judging``."""
 PANEL_ERR: Final = 0.2
 """How often a model that marks an answer without a reference is wrong about it."""
-_ALIKE: Final = 0.5
+_SAID: Final = 0.25
+"""Share of the words that a reference in prose adds to the question which an answer must have: it has words of its own."""
 _UNLIKE: Final = 0.4
 """Overlap of words from which on two answers may say the same, and below which they do not."""
 _GOOD: Final = 0.6
@@ -86,9 +87,7 @@ def _says(reference: str, answer: str, asked: Asked) -> bool:
         return by_value >= 0.999
     if len(fold(reference)) <= _SHORT:
         return fold(reference) in fold(answer)
-    if figures(reference) - figures(answer) or differences(reference, answer):
-        return False
-    return holds({"answer": reference}, answer) or agreement(reference, answer, language=asked["answer_language"]) >= _ALIKE
+    return holds({"answer": reference}, answer, asked["text"], share=_SAID)
 
 
 class PanelJudge:

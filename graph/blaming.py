@@ -26,6 +26,9 @@ _SEARCHED_TOKENS: Final = 4_000
 """How much is looked through for the passages that hold an answer."""
 _GOLD_PASSAGES: Final = 3
 """How many of them are read where nobody named the documents that answer."""
+_STRINGS: Final = 0.04
+_PROSE: Final = 0.1
+"""How often passages are taken to hold an answer, or not to, by mistake: by strings, and by the words of prose."""
 _DEAR: Final = 2.0
 """What a call of the expensive model counts beside one of the cheap one when levers are chosen: less than at list prices, since
 an hour of a person who waits for the verdict counts too."""
@@ -105,9 +108,10 @@ class BlamedRun:
         self._gold = await self._search_gold(self.reference)
         return dataclasses.replace(
             facts,
-            found=stands_in(self.reference, run.passages),
-            sent=stands_in(self.reference, passages_read(run)),
-            stands=None if self._gold is None else stands_in(self.reference, self._gold),
+            signs_err=_STRINGS if self.reference.get("groups") else _PROSE,
+            found=stands_in(self.reference, run.passages, asked["text"]),
+            sent=stands_in(self.reference, passages_read(run), asked["text"]),
+            stands=None if self._gold is None else stands_in(self.reference, self._gold, asked["text"]),
         )
 
     async def _of_hit(self, facts: Facts) -> Facts:
@@ -142,7 +146,7 @@ class BlamedRun:
             return None
         if gold := reference.get("documents"):
             return [passage for passage in found if passage["document_id"] in gold]
-        holding = [passage for passage in found if stands_in(reference, [passage])]
+        holding = [passage for passage in found if stands_in(reference, [passage], asked["text"])]
         return (holding or found)[:_GOLD_PASSAGES]
 
     async def replay(self, lever: Lever) -> Replay:
@@ -266,7 +270,7 @@ def shown(verdict: Verdict, run: Snapshot) -> dict[str, Any]:
         "confidence": verdict.confidence,
         "stopped": verdict.stopped,
         "evidence": {
-            "facts": {name: value for name, value in dataclasses.asdict(verdict.facts).items() if value is not None},
+            "facts": {name: value for name, value in dataclasses.asdict(verdict.facts).items() if isinstance(value, bool)},
             "probabilities": verdict.beliefs,
             "decision": decision(verdict.origin, run),
         },

@@ -13,6 +13,8 @@ _MISSED: Final = 0.05
 class Facts:
     """What can be seen for the price of a look; None stands for what cannot be told."""
 
+    signs_err: float = 0.04
+    """How often what is looked for in passages is taken to be there, or not, by mistake."""
     right: bool | None = None
     """The answer given, by the judge."""
     verified: bool = True
@@ -42,10 +44,10 @@ def likelihood(facts: Facts, hypothesis: Hypothesis, *, error: float) -> float:
         error: probability that the judge errs.
     """
     p = _of_answer(facts, hypothesis, error)
-    p *= _sign(facts.stands, not hypothesis & _NOT_IN_THE_BASE, 0.03)
-    p *= _sign(facts.found, not hypothesis & _NOT_FOUND, 0.04)
+    p *= _sign(facts.stands, not hypothesis & _NOT_IN_THE_BASE, facts.signs_err)
+    p *= _sign(facts.found, not hypothesis & _NOT_FOUND, facts.signs_err)
     if facts.found is not False:
-        p *= _sign(facts.sent, not hypothesis & (_NOT_FOUND | {"compression"}), 0.04)
+        p *= _sign(facts.sent, not hypothesis & (_NOT_FOUND | {"compression"}), facts.signs_err)
     if facts.one_question is not None and "wrong_hit" in hypothesis:
         p *= 0.02 if facts.one_question else 0.98
     if facts.fits is not None:
