@@ -1,4 +1,4 @@
-"""How often a reference in prose is wrong about an answer: right, wrong and damaged answers of the help centre, told by strings.
+"""How often a reference in prose is wrong about an answer: right, wrong and damaged answers of the help centre.
 
 python -m evals.blame_judging [--json FILE]
 """

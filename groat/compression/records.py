@@ -111,12 +111,12 @@ class CompressionRecords:
 
         return await self._file.run(read)
 
-    async def forget(self, tenant: str) -> int:
-        """Drop all of a tenant, and return how much that was."""
+    async def forget(self, tenant: str | None) -> int:
+        """Drop all of a tenant, or of all with None, and return how much that was."""
 
         def write(db: sqlite3.Connection) -> int:
             with transaction(db):
-                return db.execute("DELETE FROM outcomes WHERE tenant = ?", (tenant,)).rowcount
+                return db.execute("DELETE FROM outcomes WHERE ? IS NULL OR tenant = ?", (tenant, tenant)).rowcount
 
         return await self._file.run(write)
 

@@ -8,6 +8,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from graph.asking import forget_conversations
+from graph.decompressing import RECORDS, open_compression_records
 from graph.recording import open_runs
 from groat.errors import BadInput, SettingsError, UnreadableDocument
 from groat.knowledge import IngestReport, KnowledgeBase
@@ -105,6 +106,8 @@ async def _forget(document: str | None, tenant: str | None, answers_only: bool) 
         runs = await open_runs(app.settings).forget(tenant=tenant, document=document)
         if document is None:
             conversations = await forget_conversations(app.services, app.settings.data_dir, tenant=tenant)
+            if (app.settings.data_dir / RECORDS).exists():
+                await open_compression_records(app.settings).forget(tenant)
     return {"documents": documents, "answers": answers, "conversations": conversations, "runs": runs}
 
 

@@ -1,7 +1,9 @@
 """Records of compression: what is kept of a question that was tried again in full, and that it can be learned from."""
 
+import asyncio
 import json
 import sqlite3
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from typer.testing import CliRunner
 from evals.compression_rows import recorded_rows
 from groat.compression.records import CompressionRecords, Outcome, supporting, training_row
 from groat.errors import BadInput, StorageError
+from serve.application import load_application
 from serve.cli.main import app
 from tests.fakes import asked, passage
 
@@ -24,6 +27,13 @@ def _outcome(run: str = "r1", **changed: Any) -> Outcome:
         mended=True, cost_usd="0.002",
     )  # fmt: skip
     return replace(made, **changed)
+
+
+@pytest.fixture(autouse=True)
+def _an_application_of_its_own() -> Iterator[None]:
+    load_application.cache_clear()
+    yield
+    load_application.cache_clear()
 
 
 @pytest.fixture
@@ -49,6 +59,7 @@ async def test_tenants_are_kept_apart_and_forgotten_apart_and_what_is_old_or_too
     assert [one.run for one in await records.outcomes(tenant="acme")] == ["r2", "r3", "r4"]
     assert await records.forget("acme") == 3
     assert [one.run for one in await records.outcomes()] == ["b"]
+    assert await records.forget(None) == 1
 
 
 @pytest.mark.parametrize("damage", ["newer", "bytes"])
@@ -110,8 +121,6 @@ def test_the_command_sums_up_forgets_and_hands_rows_to_the_fit(tmp_path: Path, m
         for one in (_outcome("r1", row=row), _outcome("r2", mended=False), _outcome("r3", mended=None, cost_usd=None)):
             await kept.add(replace(one, at=4e9))
 
-    import asyncio
-
     asyncio.run(fill())
     [told] = json.loads(run("records", "--json", "-"))
     assert told == {
@@ -125,3 +134,23 @@ def test_the_command_sums_up_forgets_and_hands_rows_to_the_fit(tmp_path: Path, m
         run("fit", "--out", str(tmp_path / "rule.json"))
     assert "3 records of acme forgotten" in run("records", "--forget", "acme")
     assert json.loads(run("records", "--json", "-")) == []
+
+
+@pytest.mark.parametrize("whose", [["--tenant", "acme"], ["--all"]], ids=str)
+def test_what_is_forgotten_of_a_tenant_is_forgotten_in_the_records_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whose: list[str]
+) -> None:
+    monkeypatch.setenv("GROAT_DATA_DIR", str(tmp_path))
+    records = CompressionRecords(tmp_path / "compression.sqlite")
+
+    async def kept() -> list[str]:
+        return [one.tenant for one in await records.outcomes()]
+
+    async def fill() -> None:
+        for tenant in ("acme", "other"):
+            await records.add(_outcome(tenant, tenant=tenant, at=4e9))
+
+    asyncio.run(fill())
+    result = CliRunner().invoke(app, ["forget", *whose])
+    assert result.exit_code == 0
+    assert asyncio.run(kept()) == ([] if whose == ["--all"] else ["other"])
