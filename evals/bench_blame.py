@@ -94,6 +94,7 @@ async def run(
     plan: Path | None = None,
     judge_error: float = 0.0,
     known: Known = "full",
+    steady: bool = True,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[list[Case], int]:
     """Return the cases, and how many could not be planted.
@@ -104,12 +105,13 @@ async def run(
         plan: file of cases in place of drawn ones.
         judge_error: how often the judge of the replays errs, 0..0.5.
         known: what the verdict is told of the right answer.
+        steady: whether the models do as verdicts assume when they are asked again.
         progress: told how many cases of how many are done.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         bases = Bases(folder)
-        world = World(folder, await bases.open())
+        world = World(folder, await bases.open(), steady=steady)
         pool = questions_for({document: bases.text(document) for document in bases.documents})
         planter = Planter(world, bases, seed=seed)
         wanted = [[row] for row in read_plan(plan, pool)] if plan else None
@@ -271,12 +273,19 @@ def _confusion(cases: Sequence[Case], named: Callable[[Case], str]) -> dict[str,
 
 
 def measure(
-    count: int, *, seed: int, plan: Path | None, judge_error: float, known: Known = "full", progress: Any = None
+    count: int,
+    *,
+    seed: int,
+    plan: Path | None,
+    judge_error: float,
+    known: Known = "full",
+    steady: bool = True,
+    progress: Any = None,
 ) -> dict[str, Any]:
     """Plant, blame, and return the figures; see ``run``."""
     # Every case begins with an empty cache, which is just what the cache's alarm is there for.
     logging.getLogger("groat.cache.counts").setLevel(logging.ERROR)
     cases, missed = asyncio.run(
-        run(count, seed=seed, plan=plan, judge_error=judge_error, known=known, progress=progress)
+        run(count, seed=seed, plan=plan, judge_error=judge_error, known=known, steady=steady, progress=progress)
     )  # fmt: skip
-    return figures(cases, not_planted=missed, seed=seed, judge_error=judge_error, known=known)
+    return {**figures(cases, not_planted=missed, seed=seed, judge_error=judge_error, known=known), "steady": steady}

@@ -35,7 +35,9 @@ async def main(arguments: Sequence[str]) -> None:
     options = parser.parse_args(arguments)
     started = _memory_mb()
     with tempfile.TemporaryDirectory() as folder:
-        services = replace(open_services(Settings(data_dir=Path(folder))), audits=None)  # they would be timed as well
+        services = replace(
+            open_services(Settings(data_dir=Path(folder))), audits=None, recorder=None
+        )  # they would be timed as well
         assert isinstance(services.knowledge, KnowledgeBase)  # the settings name no other
         begun = time.perf_counter()
         await open_helpcentre(services.knowledge)

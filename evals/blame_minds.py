@@ -25,7 +25,11 @@ _DOCUMENT = regex.compile(r'<document id="([^"]*)"[^>]*>\n(.*?)\n</document>', r
 _QUESTION = regex.compile(r"<question>(.*?)</question>", regex.DOTALL)
 _MARK = regex.compile(r"^\s*(?:[-*•]|\d{1,2}[.)])\s+")
 """Begins an item of a list."""
-_RIGHT: dict[Ability, float] = {"able": 0.97, "slips": 0.9, "unable": 0.04}
+_RIGHT: dict[bool, dict[Ability, float]] = {
+    True: {"able": 0.97, "slips": 0.9, "unable": 0.04},
+    False: {"able": 0.9, "slips": 0.75, "unable": 0.15},
+}
+"""How often each answers rightly when it is asked again: as verdicts assume, and less steadily."""
 _LEAST_WORDS = 5
 """Content words of a sentence that can stand for a wrong answer."""
 
@@ -53,6 +57,8 @@ class Mind:
     honest: bool = False
     """Without the passage it says so, instead of quoting another."""
     seed: int = 0
+    steady: bool = True
+    """Asked again it does as verdicts assume; False: less so. The same in all cases of a world."""
     asked: Counter[tuple[Tier, str]] = field(default_factory=Counter)
 
     def become(self, other: "Mind") -> None:
@@ -69,7 +75,7 @@ class Mind:
         self.asked[tier, question] += 1
         drawn = random.Random(f"{self.seed}/{tier}/{number}/{question}").random()
         # The run that is planted shows the fault, and nothing but the fault.
-        right = ability == "able" if number == 0 else drawn < _RIGHT[ability]
+        right = ability == "able" if number == 0 else drawn < _RIGHT[self.steady][ability]
         found = quoted(documents, fact)
         if right and found:
             return found

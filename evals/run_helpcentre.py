@@ -84,8 +84,8 @@ async def run(count: int, seed: int, embedder: Embedder, max_quality_loss: float
     arms: list[Arm] = []
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(data_dir=Path(folder))
-        # Audits would ask behind the back of the arms.
-        services = replace(open_services(settings, embeddings=embedder), audits=None)
+        # Audits would ask behind the back of the arms, and nobody looks at the runs.
+        services = replace(open_services(settings, embeddings=embedder), audits=None, recorder=None)
         assert isinstance(services.knowledge, KnowledgeBase)  # the settings name no other
         await open_helpcentre(services.knowledge)
         graph = build_graph(services)

@@ -24,6 +24,9 @@ def blame_command(
         Literal["full", "answer", "none"],
         typer.Option(help="What is known of the right answer: strings and documents, a sentence, or nothing."),
     ] = "full",
+    unsteady: Annotated[
+        bool, typer.Option("--unsteady", help="The models do other than verdicts assume when they are asked again.")
+    ] = False,
     json_file: JsonOption = None,
 ) -> None:
     """Plant known faults in runs of the real graph, blame the answers, and count how often the right part is named."""
@@ -38,7 +41,9 @@ def blame_command(
         def show(done: int, whole: int) -> None:
             bar.update(task, completed=done, total=whole)
 
-        report = measure(cases, seed=seed, plan=plan, judge_error=judge_error, known=reference, progress=show)
+        report = measure(
+            cases, seed=seed, plan=plan, judge_error=judge_error, known=reference, steady=not unsteady, progress=show
+        )
     if json_file is not None:
         write_json(report, json_file)
     else:
@@ -82,7 +87,8 @@ def _print(report: Mapping[str, Any]) -> None:
         out.print(_confusion(name, baseline["confusion"]))
     out.print(
         f"{report['cases']} cases, {report['not_planted']} more could not be planted; seed {report['seed']}, the judge errs in "
-        f"{report['judge_error']:.0%}; known of the right answer: {report['reference']}",
+        f"{report['judge_error']:.0%}; known of the right answer: {report['reference']}; models "
+        f"{'as assumed' if report['steady'] else 'less steady than assumed'}",
         markup=False,
     )
 

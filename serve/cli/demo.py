@@ -65,6 +65,7 @@ async def _run(app: Application) -> list[tuple[str, Answered]]:
             answers=AnswerCache(SqliteStore(Path(folder) / "cache.sqlite"), app.services.answers.rule),
             books=Books(books.prices, SqliteLedger(Path(folder) / "ledger.sqlite"), baseline_model=books.baseline_model),
             audits=None,
+            recorder=None,
         )
         graph = build_graph(services)
         return [(question, await ask(graph, question, Context(max_quality_loss=LOSS))) for question in QUESTIONS]
