@@ -79,7 +79,8 @@ class Scripted(BaseChatModel):
 async def example(folder: Path, kept: InMemorySpanExporter) -> None:
     """Ask the question, live."""
     services = await open_world(folder, Runs(PriceTable().cost), embedder=BundledEmbedder())
-    # Of the question alone: what the documents took is told elsewhere.
+    # Of the question alone, on an embedder that is at work already.
+    await services.embedder.query("warm")
     kept.clear()
     endpoints: dict[Tier, Endpoint] = {
         tier: Endpoint(

@@ -22,6 +22,7 @@ from groat.routing.versions import SHIPPED
 from groat.types import Asked, Tier
 from serve.application import Application
 from serve.health_cache import cache_redis, cache_work
+from serve.health_traces import traces_part
 
 
 class Part(TypedDict):
@@ -50,6 +51,7 @@ async def examine(app: Application) -> list[Part]:
         ("limits", lambda: _limits(app)),
         ("budgets", lambda: _budgets(app)),
         ("prices", lambda: _prices(app)),
+        ("traces", lambda: traces_part(app.settings)),
         ("Studio", _studio),
     ]
     parts: list[Part] = []

@@ -30,7 +30,7 @@ _INSERT = f"INSERT INTO charges ({_COLUMNS}) VALUES ({', '.join('?' * 20)}) ON C
 
 
 @call_spans(
-    "ledger", "sqlite", "record", "record_question", "keep_reply", "kept_reply", "drop_replies", "reserve", "release", "balance"
+    "ledger", "sqlite", "record", "record_question", "reserve"
 )  # fmt: skip
 class SqliteLedger:
     """A ledger in one SQLite file, safe under several processes; a charge takes about 0.3 ms.

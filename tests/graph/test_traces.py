@@ -16,14 +16,20 @@ from opentelemetry.trace import StatusCode
 
 from graph.context import Context
 from graph.state import Output
-from groat.answering import Patience
+from groat.answering import Adviser, Endpoint, Patience
+from groat.cache import AnswerCache, RedisStore
+from groat.cache.flight import Flights
+from groat.cache.flight_redis import RedisLeases
 from groat.errors import UnknownTenant
 from groat.tracing import spans
 from groat.tracing.names import attributes as at
+from tests.fakes import ScriptedChat
 from tests.faults import SLOW_S
-from tests.graph.conftest import GOOD, QUESTION, UNCITED, WRONG, MakeWorld, World
+from tests.graph.conftest import GOOD, QUESTION, UNCITED, WRONG, MakeWorld, World, cache_calibration
 from tests.graph.test_bill import GOOD_REPLY, Scripts
+from tests.graph.test_sureness import Fixed
 from tests.model_server import ModelServer, serve_model
+from tests.redis_server import serve_redis
 from tests.served import ServedWorld, billed, open_world, price
 from tests.traces import Told, assert_whole, boxes, by_trace, listening, said
 
@@ -238,3 +244,41 @@ async def test_many_questions_at_once_do_not_mix_their_traces(served: ServedWorl
         chats = [span for span in spans_of_one if span.name.startswith("chat ")]
         assert len(chats) == requests[said(root)[at.RUN]]
     assert told.cost == await here.cost() == price(billed(server))
+
+
+@pytest.mark.parametrize("role", ["judge", "answer"])
+async def test_opinions_are_requests_below_validation_with_their_own_cost(make_world: MakeWorld, told: Told, role: str) -> None:
+    opinion = ScriptedChat(replies=["10" if role == "judge" else GOOD])
+    world = make_world([GOOD])
+    second = Endpoint(model=opinion, name="second", priced_as="gpt-5-nano", key_setting="K")
+    adviser = Adviser(endpoint=second, role="judge" if role == "judge" else "answer")
+    world.services = replace(world.services, acceptance=Fixed(0.4), advisers=(adviser,))
+    output = await world.ask()
+    assert_whole(told.spans)
+    (asked_for,) = [chat for chat in told.chats if chat.name == "chat second"]
+    (validate,) = told.named("validate")
+    assert asked_for.parent is not None
+    assert validate.context is not None
+    assert asked_for.parent.span_id == validate.context.span_id
+    assert said(asked_for)[at.COST_PURPOSE] == ("judge" if role == "judge" else "second_opinion")
+    assert said(validate)[at.VERDICT_OPINIONS] == 1
+    assert told.cost == Decimal(output["cost_usd"] or "NaN") == (await world.ledger()).cost_usd > 0
+
+
+async def test_calls_of_a_redis_are_spans_of_their_own(make_world: MakeWorld, told: Told, tmp_path: Path) -> None:
+    folder = tmp_path / "redis"
+    folder.mkdir()
+    with serve_redis(folder) as redis:
+        store, leases = RedisStore(redis.url, patience_s=5.0), RedisLeases(redis.url, patience_s=5.0)
+        world = make_world([GOOD])
+        answers = AnswerCache(store, cache_calibration(0.8))
+        world.services = replace(world.services, answers=answers, flights=Flights(leases, wait_s=5.0))
+        for _ in range(2):
+            assert (await world.ask())["verified"]
+        await leases.aclose()
+        await store.aclose()
+    for spans_of_one in by_trace(told.spans).values():
+        assert_whole(spans_of_one)
+    calls = {span.name for span in told.spans if said(span).get(at.DB_SYSTEM) == "redis"}
+    assert calls == {"cache exact", "cache nearest", "cache put", "cache mark_used", "leases take", "leases release"}
+    assert said(told.roots[-1])[at.OUTCOME] == "hit_exact"
