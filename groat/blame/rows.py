@@ -9,6 +9,9 @@ from typing import Any
 from groat.blame.records import Listed, Wanted
 from groat.blame.snapshot import FORMAT, Blamed, Mark, Snapshot
 
+_LEVEL = 3
+"""Of compression, low: runs are written while questions are answered."""
+
 
 def row_of(run: Snapshot, *, sampled: bool) -> dict[str, object]:
     """Return the columns of a run, the whole of it among them."""
@@ -35,8 +38,8 @@ def row_of(run: Snapshot, *, sampled: bool) -> dict[str, object]:
 
 def _packed(run: Snapshot) -> bytes:
     # Lone halves of surrogate pairs come with some questions; ASCII escapes carry them, UTF-8 cannot.
-    body = json.dumps({"format": FORMAT, **dataclasses.asdict(run)}, separators=(",", ":"))
-    return zlib.compress(body.encode("ascii"), 6)
+    body = json.dumps({"format": FORMAT, **vars(run)}, separators=(",", ":"))
+    return zlib.compress(body.encode("ascii"), _LEVEL)
 
 
 def unpacked(body: bytes) -> Snapshot:
