@@ -43,7 +43,7 @@ def build_graph(s: Services, *, checkpointer: BaseCheckpointSaver[str] | None = 
     add("answer_expensive", AnswerExpensive(answerer=s.answerer, books=s.books, budgets=s.budgets))
     validate = Validate(
         books=s.books, budgets=s.budgets, knowledge=s.knowledge, embedder=s.embedder, answerer=s.answerer,
-        acceptance=s.acceptance, advisers=s.advisers,
+        acceptance=s.acceptance, advisers=s.advisers, unread=s.unread,
     )  # fmt: skip
     add("validate", validate if s.route_audits is None else Watched(box=validate, audits=s.route_audits))
     add("remember", Remember(answers=s.answers, flights=s.flights, embedder=s.embedder, audits=s.audits))
