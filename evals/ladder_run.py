@@ -16,7 +16,7 @@ from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 
 from evals.ladder_arms import Arm
 from evals.ladder_outcomes import Call, Outcome, blank, fresh_quality, served, whole_ms
-from evals.ladder_reading import Latencies
+from evals.ladder_reading import Latencies, read_rows
 from evals.ladder_rows import Row
 from evals.ladder_world import CACHE, Prices, World, open_world
 from evals.vectors import VectorFile
@@ -31,15 +31,26 @@ _COMPLETE = "complete"
 
 @dataclass(frozen=True, kw_only=True)
 class Day:
-    """What all arms share."""
+    """What all arms share. It can be handed to another process."""
 
-    rows: Callable[[], Iterator[Row]]
-    """Reads the rows, from the first one."""
+    workload: Path
+    limit: int | None
+    """Most rows to take; None for all."""
+    skip_bad: bool
+    """Bad rows are left out; who is to hear of them heard it when the file was surveyed."""
     tenants: frozenset[str]
     latencies: Latencies
     prices: Prices
     folder: Path
     """Results of all arms; outside the repository."""
+
+    def rows(self) -> Iterator[Row]:
+        """Read the rows, from the first one."""
+        return read_rows(self.workload, _unheard if self.skip_bad else None, limit=self.limit)
+
+
+def _unheard(message: str) -> None:
+    """Say nothing again."""
 
 
 async def run_arm(arm: Arm, day: Day, vectors: VectorFile, progress: Callable[[int], None]) -> list[Outcome]:

@@ -16,6 +16,7 @@ from serve.cli.doctor import doctor_command
 from serve.cli.documents import forget_command, ingest_command
 from serve.cli.judge import judge_app
 from serve.cli.judge_fit import fit_command
+from serve.cli.ladder import ladder_command, replay_command
 from serve.cli.ledger import ledger_command
 from serve.cli.route import route_app
 from serve.cli.route_compare import compare_command, models_command
@@ -33,6 +34,8 @@ app.command("ask")(ask_command)
 app.command("ingest")(ingest_command)
 app.command("forget")(forget_command)
 app.command("ledger")(ledger_command)
+app.command("ladder", cls=SeveralValues)(ladder_command)
+app.command("replay")(replay_command)
 app.command("doctor")(doctor_command)
 app.command("demo")(demo_command)
 app.add_typer(bench_app, name="bench")
