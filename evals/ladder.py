@@ -21,7 +21,7 @@ from evals.ladder_bill import CACHED_FROM, Bill
 from evals.ladder_figures import Step, cost_of, step
 from evals.ladder_outcomes import Outcome
 from evals.ladder_plain import Plain, random_at
-from evals.ladder_reading import Survey, survey
+from evals.ladder_reading import survey
 from evals.ladder_run import Day, run_arm
 from evals.ladder_world import Prices
 from evals.quick_vectors import QuickEmbedder
@@ -98,7 +98,7 @@ def run(request: Request, progress: Progress) -> Report:
         tenants=frozenset(found.tenants),
         latencies=found.latencies,
         prices=request.prices,
-        folder=request.folder / "results" / _name(found, request.prices),
+        folder=request.folder / "results" / _name(request),
     )
     vectors = VectorFile(QuickEmbedder(), request.folder / "vectors")
     if _needs_vectors(request.steps):
@@ -239,9 +239,10 @@ def _in_process(name: str, arm: Arm, day: Day, folder: Path, queue: "Queue[tuple
     return _alone(arm, day, vectors, lambda done: queue.put((name, done)))
 
 
-def _name(found: Survey, prices: Prices) -> str:
-    """Return the folder of what may be taken up again: the same rows, prices and code."""
-    digest = hashlib.sha256(f"{found.hash} {prices.cheap} {prices.expensive} {PriceTable().version}".encode())
+def _name(request: Request) -> str:
+    """Return the folder of what may be taken up again: the same file, prices and code."""
+    place, prices = request.workload.resolve(), request.prices
+    digest = hashlib.sha256(f"{place} {prices.cheap} {prices.expensive} {PriceTable().version}".encode())
     for package in (groat, graph, nodes):
         assert package.__file__ is not None  # none of them is a namespace
         for path in sorted(Path(package.__file__).parent.rglob("*")):

@@ -23,6 +23,8 @@ class Outcome(TypedDict):
     """One request in one arm."""
 
     id: str
+    row: str
+    """Fingerprint of the row, so that an outcome is never taken for one of another row."""
     lang: Language
     category: str
     assumed: bool
@@ -73,6 +75,7 @@ def blank(row: Row) -> Outcome:
     """Return the outcome of a row before anything happened to it."""
     return {
         "id": row.id,
+        "row": row.fingerprint,
         "lang": row.language,
         "category": row.category,
         "assumed": row.assumed,

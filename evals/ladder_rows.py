@@ -99,6 +99,11 @@ class Row(_Part):
             texts[one.id].append(one.text)
         return {name: _hash("\0".join(pieces)) for name, pieces in texts.items()}
 
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of the whole row."""
+        return _hash(self.model_dump_json())
+
     def holds_answer(self, sent: str) -> bool:
         """Tell whether the text of documents that was sent still holds one of the answers that the full documents hold.
 

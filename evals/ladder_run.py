@@ -1,20 +1,17 @@
 """Put a day through one arm, request by request in the order of the file, in blocks that an interrupted run takes up again."""
 
-import json
-import shutil
-import sqlite3
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import cast
 
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 
 from evals.ladder_arms import Arm
+from evals.ladder_kept import BLOCK, KeptBlocks
 from evals.ladder_outcomes import Call, Outcome, blank, fresh_quality, served, whole_ms
 from evals.ladder_reading import Latencies, read_rows
 from evals.ladder_rows import Row
@@ -23,10 +20,6 @@ from evals.vectors import VectorFile
 from graph.state import Input, Output
 from groat.conversation import MAX_TURNS
 from groat.types import Charge
-
-BLOCK = 500
-"""Requests after which the results and the state of the cache are kept."""
-_COMPLETE = "complete"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,37 +59,30 @@ async def run_arm(arm: Arm, day: Day, vectors: VectorFile, progress: Callable[[i
         progress: is told how many requests are done.
     """
     folder = day.folder / arm.key
-    folder.mkdir(parents=True, exist_ok=True)
-    blocks = _blocks(folder)
-    outcomes = [one for block in blocks for one in block]
-    if (folder / _COMPLETE).exists():
-        progress(len(outcomes))
-        return outcomes
-    number = len(blocks)
-    _put_back(folder, number)
-    said = _Conversations()
-    rows = day.rows()
-    for row in islice(rows, len(outcomes)):
+    kept, rows, said = KeptBlocks(folder, CACHE), day.rows(), _Conversations()
+    done, read = kept.take_up(rows)
+    for row, _ in done:
         said.add(row)
+    outcomes = [one for _, one in done]
     progress(len(outcomes))
+    rows = chain(read, rows)
+    if (first := next(rows, None)) is None:
+        return outcomes
+    rows = chain([first], rows)
     async with open_world(arm, folder, day.prices, day.latencies, vectors, day.tenants) as world:
         fresh = {one["id"]: one for one in outcomes if not one["hit"]}
         world.store.origins |= {entry: one["id"] for one in outcomes for entry in one["kept"]}
         while block := list(islice(rows, BLOCK)):
-            found = []
+            before = len(outcomes)
             for row in block:
                 with world.under_way(row):
                     one = await _ask(world, row, said.before(row), fresh)
                 said.add(row)
-                found.append(one)
+                outcomes.append(one)
                 if not one["hit"]:
                     fresh[one["id"]] = one
-                progress(len(outcomes) + len(found))
-            outcomes += found
-            number += 1
-            _keep(folder, number, found)
-    (folder / _COMPLETE).touch()
-    _tidy(folder)
+                progress(len(outcomes))
+            kept.add(outcomes[before:])
     return outcomes
 
 
@@ -166,39 +152,3 @@ class _Conversations:
     @staticmethod
     def _name(row: Row) -> str:
         return f"{len(row.tenant)}:{row.tenant}/{row.conversation}"
-
-
-def _blocks(folder: Path) -> list[list[Outcome]]:
-    """Return the blocks that were written whole."""
-    found: list[list[Outcome]] = []
-    while (path := folder / f"outcomes-{len(found) + 1:05}.jsonl").exists():
-        found.append([json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()])
-    return found
-
-
-def _put_back(folder: Path, number: int) -> None:
-    """Make the cache what it was after so many blocks."""
-    for path in (*folder.glob("*.sqlite-*"), *(one for one in folder.glob("*.sqlite") if not one.name.startswith("after-"))):
-        path.unlink()
-    if (kept := folder / f"after-{number:05}.sqlite").exists():
-        shutil.copyfile(kept, folder / CACHE)
-
-
-def _keep(folder: Path, number: int, block: Sequence[Outcome]) -> None:
-    """Write a block down: the state of the cache first, so that there is one for every block that counts as done."""
-    live = folder / CACHE
-    if live.exists():
-        partial = folder / "after.part"
-        with closing(sqlite3.connect(live)) as source, closing(sqlite3.connect(partial)) as copy:
-            source.backup(copy)
-        partial.replace(folder / f"after-{number:05}.sqlite")
-    partial = folder / "outcomes.part"
-    partial.write_text("".join(json.dumps(one, ensure_ascii=False) + "\n" for one in block), encoding="utf-8")
-    partial.replace(folder / f"outcomes-{number:05}.jsonl")
-    (folder / f"after-{number - 1:05}.sqlite").unlink(missing_ok=True)
-
-
-def _tidy(folder: Path) -> None:
-    """Remove the databases of an arm that is done: only its outcomes are asked for again."""
-    for path in folder.glob("*.sqlite*"):
-        path.unlink()
