@@ -220,7 +220,7 @@ async def open_world(
         )
         async with DefaultAsyncHttpxClient(verify=False) as client:
             with DefaultHttpxClient(verify=False) as blocking:
-                base = open_services(settings)
+                base = open_services(settings, embeddings=vectors)
                 services, store, knowledge = _services(base, arm, vectors, settings)
                 endpoints = {
                     tier: _reached(endpoint, url, client, blocking) for tier, endpoint in base.answerer.endpoints.items()
@@ -244,7 +244,6 @@ def _services(base: Services, arm: Arm, vectors: VectorFile, settings: Settings)
         base,
         answers=answers,
         knowledge=knowledge,
-        embedder=vectors,
         router=router,
         compressor=base.compressor if whole else Compressor(LearnedStop.load(), min_tokens=_NEVER_SHORT),
         unread=_without_text if "cascade" in arm.levers else _any,
