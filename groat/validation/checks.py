@@ -153,7 +153,9 @@ def _citations(text: str, passages: Sequence[Passage]) -> Check:
 def _against(
     evidence: Evidence, asked: Asked, prose: str, passages: Sequence[Passage], closeness: Mapping[str, float]
 ) -> list[Check]:
-    """Hold every sentence of the answer against the documents."""
+    """Hold every sentence of the answer against the documents; without any there is nothing that it could contradict."""
+    if not passages:
+        return _not_judged(("figures", "names", "placed", "negation", "support"), "no document was given")
     told = _told(prose)
     same_language = any(passage["language"] == asked["answer_language"] for passage in passages)
     checks = [_figures(evidence, told), _names(evidence, told, latin_only=not same_language)]
