@@ -21,7 +21,7 @@ from evals.ladder_bill import CACHED_FROM, Bill
 from evals.ladder_figures import Step, cost_of, step
 from evals.ladder_outcomes import Outcome
 from evals.ladder_plain import Plain, random_at
-from evals.ladder_reading import survey
+from evals.ladder_reading import Survey, survey
 from evals.ladder_run import Day, run_arm
 from evals.ladder_world import Prices
 from evals.quick_vectors import QuickEmbedder
@@ -102,7 +102,7 @@ def run(request: Request, progress: Progress) -> Report:
     )
     vectors = VectorFile(QuickEmbedder(), request.folder / "vectors")
     if _needs_vectors(request.steps):
-        asyncio.run(_prepare(day, vectors, found.rows, progress))
+        asyncio.run(_prepare(day, vectors, found, request.folder / "vectors", progress))
     by_arm = _through_graph(request, day, vectors, found.rows, progress)
     return {
         "workload": request.workload.name,
@@ -177,19 +177,24 @@ def _from_ruler(steps: Sequence[str]) -> bool:
     return any(name in {_RANDOM, *COMPUTED} for name in steps)
 
 
-async def _prepare(day: Day, vectors: VectorFile, total: int, progress: Progress) -> None:
-    """Compute the vector of each question and each sentence of the documents once, for all arms."""
-    known = len(vectors)
+async def _prepare(day: Day, vectors: VectorFile, found: Survey, folder: Path, progress: Progress) -> None:
+    """Compute the vector of each question and each sentence of the documents once, for all arms and all later runs."""
+    prepared = folder / f"{found.hash}.{hashlib.sha256(vectors.name.encode()).hexdigest()[:12]}.prepared"
+    if prepared.exists():
+        return
+    known, documents = len(vectors), set[str]()
     for done, row in enumerate(day.rows(), 1):
         await vectors.query(clean_question(row.question))
         for one in row.documents:
-            await vectors.passages([one.text[start:end] for start, end in sentence_spans(one.text)])
-        progress("vectors", done, total)
+            if one.text not in documents:
+                documents.add(one.text)
+                await vectors.passages([one.text[start:end] for start, end in sentence_spans(one.text)])
+        progress("vectors", done, found.rows)
         if len(vectors) - known >= _SAVE_EVERY:
             vectors.save()
             known = len(vectors)
-    if len(vectors) > known:
-        vectors.save()
+    vectors.save()
+    prepared.touch()
 
 
 def _through_graph(request: Request, day: Day, vectors: VectorFile, total: int, progress: Progress) -> dict[str, list[Outcome]]:
