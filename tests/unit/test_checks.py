@@ -435,5 +435,7 @@ def test_without_any_document_nothing_is_held_against_the_answer(question: str, 
 
 @pytest.mark.parametrize("answer", ["I cannot help with that.", "我无法回答这个问题。", "See [pricing] for all."])
 def test_without_any_document_a_refusal_and_a_cited_document_still_fail(answer: str) -> None:
-    failed = {one["name"] for one in check_answer(asked("How long?"), attempt(answer), [], kind="knowledge") if not one["passed"]}
+    failed = {
+        one["name"] for one in check_answer(asked("How long?"), attempt(answer), [], kind="knowledge") if not one["passed"]
+    }
     assert failed & {"answers", "citations"}
