@@ -439,3 +439,20 @@ def test_without_any_document_a_refusal_and_a_cited_document_still_fail(answer: 
         one["name"] for one in check_answer(asked("How long?"), attempt(answer), [], kind="knowledge") if not one["passed"]
     }
     assert failed & {"answers", "citations"}
+
+
+@pytest.mark.parametrize(
+    "answer", ["Half of 24 is 12, so x = 12", "四分之三的 24 是 18\n【答案】B", "print(len(names))  # prints 3"]
+)
+def test_without_any_document_an_answer_may_end_with_its_result(answer: str) -> None:
+    assert "complete" not in _failed("How many?", answer, [])
+
+
+@pytest.mark.parametrize("answer", ["Half of 24 is (12 and then we take the", "先算一半，再乘以三，最后得到的结果是", "【答案"])
+def test_without_any_document_an_open_bracket_or_a_hanging_word_still_breaks_off(answer: str) -> None:
+    assert "complete" in _failed("How many?", answer, [])
+
+
+@pytest.mark.parametrize("answer", ["The reset link is valid for 20 minutes and", "重置链接有效期为二十分钟，之后"])
+def test_over_documents_prose_without_an_end_still_breaks_off(answer: str) -> None:
+    assert "complete" in _failed("How long?", answer)
