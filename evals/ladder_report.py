@@ -3,7 +3,7 @@
 It needs no other file and no network.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -73,7 +73,7 @@ def _bars(steps: Sequence[Step]) -> Iterator[str]:
     for place, one in enumerate(steps, 1):
         top = _ROW * place
         colour = _OTHER if one["name"] in PLAIN else _BAR
-        yield f'<text x="{_LEFT - 8}" y="{top + 14}" text-anchor="end">{escape(one["name"])}</text>'
+        yield f'<text x="{_LEFT - 8}" y="{top + 14}" text-anchor="end">{escape(one["name"])} ({place})</text>'
         length = (one["cost_usd"] or 0.0) / most * (_WIDE - 90)
         yield f'<rect x="{_LEFT}" y="{top + 3}" width="{length:.1f}" height="{_ROW - 7}" fill="{colour}"/>'
         yield f'<text x="{_LEFT + length + 5:.1f}" y="{top + 14}">{_dollars(one)}, {_share(one["saved"])} saved</text>'
@@ -85,13 +85,17 @@ def _bars(steps: Sequence[Step]) -> Iterator[str]:
 
 
 def curve_picture(steps: Sequence[Step]) -> str:
-    """Return an SVG with a point for each step: saved to the right, quality upwards; the promises joined by a line."""
-    known = [one for one in steps if one["saved"] is not None]
+    """Return an SVG with a point for each step: saved to the right, quality upwards; the promises joined by a line.
+
+    Points have the number of their step in the ladder: names would cover each other.
+    """
+    known = {place: one for place, one in enumerate(steps, 1) if one["saved"] is not None}
     width, height = _CURVE_WIDE + 2 * _MARGIN, _CURVE_HIGH + 2 * _MARGIN
     return "\n".join([*_open(width, height, "Quality over saving"), *_points(known), "</svg>"])
 
 
-def _points(steps: Sequence[Step]) -> Iterator[str]:
+def _points(numbered: Mapping[int, Step]) -> Iterator[str]:
+    steps = list(numbered.values())
     low = max(0.0, min((one["quality"] for one in steps), default=0.9) - 0.03)
     first = min(min((one["saved"] or 0.0 for one in steps), default=0.0), 0.0)
 
@@ -109,11 +113,11 @@ def _points(steps: Sequence[Step]) -> Iterator[str]:
     yield f'<text x="{_MARGIN}" y="{_MARGIN - 12}">quality, as a share of all expensive</text>'
     joined = [at(one) for one in steps if one["name"].startswith("whole") or one["name"] == "all expensive"]
     yield f'<polyline points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in sorted(joined))}" fill="none" stroke="{_GROAT}"/>'
-    for one in steps:
+    for place, one in numbered.items():
         x, y = at(one)
         colour = _GROAT if one["name"].startswith("whole") else _BAR if one["name"] in GRAPH else _OTHER
         yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}"><title>{escape(_told(one))}</title></circle>'
-        yield f'<text x="{x + 6:.1f}" y="{y - 5:.1f}" font-size="9">{escape(one["name"])}</text>'
+        yield f'<text x="{x + 6:.1f}" y="{y - 5:.1f}" font-size="9">{place}</text>'
 
 
 def _open(width: float, height: float, title: str) -> Iterator[str]:
