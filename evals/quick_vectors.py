@@ -33,10 +33,6 @@ class QuickEmbedder:
         """Return the vectors of pieces of documents."""
         return self._vectors(texts, "passage: ")
 
-    def queries(self, texts: Sequence[str]) -> Matrix:
-        """Return the vectors of many questions, which takes less time together than one by one."""
-        return self._vectors(texts, "query: ")
-
     def _vectors(self, texts: Sequence[str], prefix: Prefix) -> Matrix:
         if self._encoder is None:
             self._encoder = Encoder(threads=self._threads)
