@@ -31,6 +31,10 @@ class VectorFile:
         """Name of the embedder inside."""
         return self._embedder.name
 
+    def __len__(self) -> int:
+        """Return how many vectors are remembered."""
+        return len(self._known)
+
     async def query(self, text: str) -> Vector:
         """Return the vector of a question."""
         key = _key("q", text)

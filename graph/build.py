@@ -47,7 +47,7 @@ def build_graph(s: Services, *, checkpointer: BaseCheckpointSaver[str] | None = 
     add("answer_expensive", AnswerExpensive(answerer=s.answerer, books=s.books, budgets=s.budgets))
     validate = Validate(
         books=s.books, budgets=s.budgets, knowledge=s.knowledge, embedder=s.embedder, answerer=s.answerer,
-        acceptance=s.acceptance, advisers=s.advisers,
+        acceptance=s.acceptance, advisers=s.advisers, unread=s.unread,
     )  # fmt: skip
     add("validate", ends_seen(recorded(watched(validate, s.route_audits), s.decompressions), s.recorder))
     add("remember", Remember(answers=s.answers, flights=s.flights, embedder=s.embedder, audits=s.audits))

@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
@@ -37,7 +38,9 @@ from groat.routing.audit import RouteAudits
 from groat.routing.live import LiveRouter
 from groat.routing.versions import RouterVersions
 from groat.tracing.langsmith_runs import Runs
+from groat.types import Attempt
 from groat.validation import AcceptanceModel
+from nodes.validate import never
 
 ROUTERS = "routers"
 """The folder of one's own routers, in the folder of data."""
@@ -78,6 +81,8 @@ class Services:
     """Lets both tiers answer some questions, and records what a candidate router would have decided; None for nobody."""
     recorder: Recorder | None = None
     """Keeps what happened to questions, to find out later what a bad answer comes from; None for nobody."""
+    unread: Callable[[Attempt], bool] = never
+    """Says which answers validation accepts as they are; none of them but in measurements over recorded outcomes."""
 
     @property
     def scope(self) -> str:

@@ -1,6 +1,6 @@
 """Check the newest attempt and say what follows; settle the answer when nothing more follows."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,26 +31,18 @@ from groat.knowledge import Knowledge
 from groat.routing import promised
 from groat.text import count_tokens
 from groat.tracing import names
-from groat.types import (
-    BOUNDS,
-    Acceptance,
-    Asked,
-    Attempt,
-    Bounds,
-    Charge,
-    Check,
-    Opinion,
-    Passage,
-    Route,
-    Shortened,
-    Source,
-    Verdict,
-)
+from groat.types import BOUNDS, Acceptance, Asked, Attempt, Bounds, Charge, Check, Opinion, Passage, Route, Shortened, Source
+from groat.types import Verdict as Verdict
 from groat.validation import MEASURED_EMBEDDER, AcceptanceModel, agreement, check_answer, decide, doubtful, evidence_of, worth
 from nodes import Knobs, paid_terms
 
 LIKELIER_WORSE = 0.5
 """Below this ``p_ok`` the expensive answer is likelier better than not, and the cheap one goes up whatever was promised."""
+
+
+def never(attempt: Attempt) -> bool:
+    """Say that every answer is read."""
+    return False
 
 
 class Needs(TypedDict):
@@ -96,14 +88,17 @@ class Validate:
     """Judges cheap answers that passed their checks; None leaves it to the checks."""
     advisers: Sequence[Adviser]
     """Asked for opinions one by one, each when that is worth its price; by rising price, none for nobody."""
+    unread: Callable[[Attempt], bool] = never
+    """Says which answers are accepted as they are: of recorded outcomes there may be no text to check."""
 
     async def __call__(self, state: Needs, runtime: Runtime[Knobs]) -> Update:
         """Return the verdict, and with "accept" or "exhausted" the settled answer."""
         knobs, attempts, shortened = runtime.context, state["attempts"], state["shortened"]
-        checks, charges = await self._checked(state, knobs)
+        unread = "failure" not in attempts[-1] and self.unread(attempts[-1])
+        checks, charges = ([], []) if unread else await self._checked(state, knobs)
         bounds = self._bounds(knobs, state["asked"]["tenant"])
         acceptance = None
-        if self._may_go_up(state, checks, bounds):
+        if not unread and self._may_go_up(state, checks, bounds):
             acceptance, more = await self._sureness(state, checks, runtime)
             charges += more
         verdict = decide(

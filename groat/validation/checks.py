@@ -57,7 +57,7 @@ def check_answer(
     text = attempt["text"] if schema is None else _spoken(attempt["text"], passages)
     checks = [
         _check("not_empty", 1.0, ""),
-        _complete(attempt, whole=schema is not None),
+        _complete(attempt, whole=schema is not None, prose=kind != "knowledge" or bool(passages)),
         _no_leak(text),
         _answers(attempt, text),
     ]
@@ -105,11 +105,11 @@ def _spoken(text: str, passages: Sequence[Passage]) -> str:
     return "\n".join(line for line in spoken(text).splitlines() if line.strip() not in known)
 
 
-def _complete(attempt: Attempt, *, whole: bool) -> Check:
+def _complete(attempt: Attempt, *, whole: bool, prose: bool) -> Check:
     if attempt["finish_reason"] in {"length", "max_tokens", "content_filter"}:
         return _check("complete", 0.0, f"the answer ended with {attempt['finish_reason']!r}")
     # JSON that broke off fails as JSON; its fields need no full stop.
-    cut = not whole and breaks_off(attempt["text"])
+    cut = not whole and breaks_off(attempt["text"], prose=prose)
     return _check("complete", 0.0 if cut else 1.0, "the answer breaks off" if cut else "")
 
 
@@ -153,7 +153,9 @@ def _citations(text: str, passages: Sequence[Passage]) -> Check:
 def _against(
     evidence: Evidence, asked: Asked, prose: str, passages: Sequence[Passage], closeness: Mapping[str, float]
 ) -> list[Check]:
-    """Hold every sentence of the answer against the documents."""
+    """Hold every sentence of the answer against the documents; without any there is nothing that it could contradict."""
+    if not passages:
+        return _not_judged(("figures", "names", "placed", "negation", "support"), "no document was given")
     told = _told(prose)
     same_language = any(passage["language"] == asked["answer_language"] for passage in passages)
     checks = [_figures(evidence, told), _names(evidence, told, latin_only=not same_language)]

@@ -36,11 +36,16 @@ _QUOTED: Final = regex.compile(
 )
 
 
-def breaks_off(text: str) -> bool:
+def breaks_off(text: str, *, prose: bool = True) -> bool:
     """Tell whether an answer ends in the middle.
 
     The prompt asks for a citation after each sentence: prose with neither that nor a full stop broke off, unless it is a bare
     name or number, or a list without full stops. A cut that falls on the end of a sentence cannot be seen.
+
+    Args:
+        text: the answer.
+        prose: it should end like a sentence. An answer without documents may as well end with its result, a formula or code:
+            then only an open bracket or a word on which nothing ends shows a cut.
     """
     plain = text.strip()
     if any(plain.count(left) > plain.count(right) for left, right in _PAIRS) or plain.count("```") % 2:
@@ -48,7 +53,7 @@ def breaks_off(text: str) -> bool:
     if _ENDING.search(plain):
         # No sentence ends on such a word, full stop or not.
         return bool(_NO_END.search(plain))
-    if len(plain) < _SHORT[detect_language(plain)]:
+    if not prose or len(plain) < _SHORT[detect_language(plain)]:
         return bool(_HANGING.search(plain))
     lines = plain.splitlines()
     items = [line for line in lines if _LIST_LINE.match(line)]

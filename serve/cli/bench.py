@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from evals.bench_cascade import Report, Unmeasured
     from evals.cascade_cases import Case, Policies
 
-_SEVERAL = frozenset("--data --fit --pairs --stream --entries --labels --promise --without --keep --max-loss --rows".split())
+_SEVERAL = frozenset(
+    "--data --fit --pairs --stream --entries --labels --promise --without --keep --max-loss --rows --arms".split()
+)
 """Options that take all values up to the next option."""
 
 

@@ -19,6 +19,7 @@ from serve.cli.documents import forget_command, ingest_command
 from serve.cli.evaluate import eval_app
 from serve.cli.judge import judge_app
 from serve.cli.judge_fit import fit_command
+from serve.cli.ladder import ladder_command, replay_command
 from serve.cli.langsmith import feedback_command, langsmith_app
 from serve.cli.ledger import ledger_command
 from serve.cli.route import route_app
@@ -39,6 +40,8 @@ app.command("ingest")(ingest_command)
 app.command("forget")(forget_command)
 app.command("ledger")(ledger_command)
 app.command("feedback")(feedback_command)
+app.command("ladder", cls=SeveralValues)(ladder_command)
+app.command("replay")(replay_command)
 app.command("doctor")(doctor_command)
 app.command("demo")(demo_command)
 app.command("serve")(serve_command)

@@ -416,3 +416,43 @@ def test_a_vector_supports_no_sentence_that_shares_next_to_no_words() -> None:
     sentence = "Every customer receives a complimentary inspection from certified engineers."
     checks = check_answer(asked("May I pause the schedule?"), answer, given, kind="knowledge", closeness={sentence: 0.99})
     assert "support" in [check["name"] for check in checks if not check["passed"]]
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("A shop sells 12 eggs a box. How many are in 3 boxes?", "Alice counts 12 * 3 = 36 eggs."),
+        ("一盒有 12 个鸡蛋，3 盒有多少个？", "小明算出 12 × 3 = 36 个鸡蛋。"),
+    ],
+)
+def test_without_any_document_nothing_is_held_against_the_answer(question: str, answer: str) -> None:
+    checks = {one["name"]: one for one in check_answer(asked(question), attempt(answer), [], kind="knowledge")}
+    for name in ("figures", "names", "placed", "negation", "support"):
+        assert checks[name]["passed"]
+        assert checks[name]["reason"] == "not judged: no document was given"
+    assert list(checks) == ALL
+
+
+@pytest.mark.parametrize("answer", ["I cannot help with that.", "我无法回答这个问题。", "See [pricing] for all."])
+def test_without_any_document_a_refusal_and_a_cited_document_still_fail(answer: str) -> None:
+    failed = {
+        one["name"] for one in check_answer(asked("How long?"), attempt(answer), [], kind="knowledge") if not one["passed"]
+    }
+    assert failed & {"answers", "citations"}
+
+
+@pytest.mark.parametrize(
+    "answer", ["Half of 24 is 12, so x = 12", "四分之三的 24 是 18\n【答案】B", "print(len(names))  # prints 3"]
+)
+def test_without_any_document_an_answer_may_end_with_its_result(answer: str) -> None:
+    assert "complete" not in _failed("How many?", answer, [])
+
+
+@pytest.mark.parametrize("answer", ["Half of 24 is (12 and then we take the", "先算一半，再乘以三，最后得到的结果是", "【答案"])
+def test_without_any_document_an_open_bracket_or_a_hanging_word_still_breaks_off(answer: str) -> None:
+    assert "complete" in _failed("How many?", answer, [])
+
+
+@pytest.mark.parametrize("answer", ["The reset link is valid for 20 minutes and", "重置链接有效期为二十分钟，之后"])
+def test_over_documents_prose_without_an_end_still_breaks_off(answer: str) -> None:
+    assert "complete" in _failed("How long?", answer)

@@ -14,6 +14,7 @@ from tests.langsmith_server import LangSmith, serve_langsmith
 
 RUN = "44444444-4444-4444-8444-444444444444"
 GROAT_RUN = "6e46e11e77a242ada0409219cedac594"
+OTHER_RUN = "0f9b5b1d2c3e4f5061728394a5b6c7d8"
 
 
 @pytest.fixture
@@ -62,7 +63,7 @@ def test_the_same_said_twice_is_one_feedback(langsmith: LangSmith, client: Clien
         (RUN, {}, "needs a score from 0 to 1, or a value"),
         (RUN, {"score": 7}, "the score 7 is outside 0..1"),
         ("the last one", {"score": 1}, "'the last one' names no run"),
-        (uuid.uuid4().hex, {"score": 1}, "LangSmith has no run of the question"),
+        (OTHER_RUN, {"score": 1}, "LangSmith has no run of the question"),
     ],
 )
 def test_feedback_that_cannot_be_given_says_why(client: Client, run: str, how: dict[str, Any], says: str) -> None:
