@@ -10,12 +10,11 @@ import numpy as np
 import regex
 from numpy.typing import NDArray
 
+from groat.compression.columns import Column, beside, best_of_passages, ranks, scaled, standard
 from groat.compression.context import Context, line_of
 from groat.compression.surface import FIGURE, TIME
 from groat.embedding import Matrix
 from groat.text import figures, fold, words
-
-Column = NDArray[np.float64]
 
 K1, B = 1.2, 0.75
 
@@ -63,7 +62,7 @@ def evidence(context: Context) -> NDArray[np.float64]:
         before,
         after,
         own + _HALF * (before + after),
-        own - _best(own, context)[owner],
+        own - best_of_passages(own, owner, len(context.passages))[owner],
         _tfidf(context, idf),
         _grams(context),
         _coverage(context.asked, context),
@@ -128,45 +127,6 @@ def _bm25_passages(asked: Mapping[str, float], context: Context) -> Column:
         return np.asarray(inside + above, dtype=np.float64)
 
     return _bm25(asked, counts_of, np.bincount(owner, weights=context.lengths, minlength=count) + titles)
-
-
-def scaled(column: Column) -> Column:
-    """Return the column divided by its largest value; as it is when none is above 0."""
-    top = float(column.max(initial=0.0))
-    return column / top if top > 0 else column
-
-
-def beside(column: Column, owner: NDArray[np.intp], step: int) -> Column:
-    """Return the value of the sentence before (-1) or after (1) within the passage; 0 where there is none."""
-    moved = np.zeros_like(column)
-    if len(column) < 2:
-        return moved
-    same = owner[1:] == owner[:-1]
-    if step < 0:
-        moved[1:] = np.where(same, column[:-1], 0.0)
-    else:
-        moved[:-1] = np.where(same, column[1:], 0.0)
-    return moved
-
-
-def ranks(scores: Column) -> Column:
-    """Return ranks from 0, best first; equal scores share their mean rank, so that ties do not favour what comes first."""
-    _, inverse, counts = np.unique(-scores, return_inverse=True, return_counts=True)
-    means = np.cumsum(counts) - (counts + 1) / 2
-    return np.asarray(means[inverse], dtype=np.float64)
-
-
-def standard(column: Column) -> Column:
-    """Return the column with mean 0 and standard deviation 1; 0 when all values are equal."""
-    spread = float(column.std())
-    return np.asarray((column - column.mean()) / (spread if spread > 0 else 1.0), dtype=np.float64)
-
-
-def _best(column: Column, context: Context) -> Column:
-    """Return the largest value of each passage; the smallest of all for a passage without sentences."""
-    best = np.full(len(context.passages), column.min(initial=0.0))
-    np.maximum.at(best, context.owner, column)
-    return best
 
 
 def _tfidf(context: Context, idf: Mapping[str, float]) -> Column:
@@ -280,7 +240,7 @@ def _meaning(context: Context) -> list[Column]:
     own = standard(cosine)
     count = len(context.passages)
     means = np.bincount(owner, weights=own, minlength=count) / np.maximum(np.bincount(owner, minlength=count), 1)
-    best = _best(own, context)
+    best = best_of_passages(own, owner, len(context.passages))
     return [
         own,
         (cosine - cosine.max(initial=-1.0)) * 10,

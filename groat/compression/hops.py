@@ -6,8 +6,9 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from groat.compression.columns import ranks, scaled, standard
 from groat.compression.context import Context
-from groat.compression.evidence import bm25_here, ranks, scaled, standard
+from groat.compression.evidence import bm25_here
 from groat.compression.surface import entities_of, is_name, without_asides
 from groat.embedding import Matrix
 from groat.text import content_words, words
