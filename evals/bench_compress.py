@@ -18,6 +18,7 @@ from groat.compression.compressor import Compressor, fitting
 from groat.compression.context import Context
 from groat.compression.evidence import bm25
 from groat.compression.fit import FOLDS, fit
+from groat.compression.learned import Evidence
 from groat.compression.selection import select, subset, tokens_of
 from groat.embedding import Embedder, Matrix, Vector
 from groat.text import words
@@ -66,12 +67,13 @@ async def _cross_fitted(rows: Sequence[Row], fit_on: Sequence[Row], embedder: Em
     judged, learned = groups[: len(rows)], groups[len(rows) :]
     examples = [replace(one, group=group) for one, group in zip(await labelled(fit_on, embedder), learned, strict=True)]
     name = "none" if embedder is None else embedder.name
+    wanted: tuple[Evidence, ...] = ("words",) if embedder is None else ("vectors",)
     if not set(judged) & set(learned):
-        return [fit(examples, embedder=name, date=date)] * len(rows)
+        return [fit(examples, embedder=name, date=date, wanted=wanted)] * len(rows)
     stops: dict[int, LearnedStop] = {}
     for _, outside in GroupKFold(min(FOLDS, len(set(judged)))).split(np.zeros((len(rows), 1)), groups=judged):
         away = {judged[place] for place in outside}
-        stop = fit([one for one in examples if one.group not in away], embedder=name, date=date)
+        stop = fit([one for one in examples if one.group not in away], embedder=name, date=date, wanted=wanted)
         stops |= dict.fromkeys(outside.tolist(), stop)
     return [stops[place] for place in range(len(rows))]
 

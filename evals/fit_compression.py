@@ -20,14 +20,17 @@ async def labelled(rows: Sequence[Row], embedder: Embedder | None) -> list[Label
     for row, group in zip(rows, grouped(rows), strict=True):
         context = await context_of(row, embedder)
         needed = np.array([one for passage in row.needed() for one in passage], dtype=np.bool_)
+        strings = [string.casefold() for answers in row.answer_groups for string in answers]
         foreign = any(passage["similarity"] is None for passage in row.passages)
         found.append(
             Labelled(
                 id=f"{row.source}/{row.id}",
+                source=row.source,
                 group=group,
                 context=context,
                 population="foreign" if foreign else "indexed",
                 needed=needed,
+                answering=needed & np.array([any(one in text for one in strings) for text in context.folded], dtype=np.bool_),
                 holds=row.holds_answer,
             )
         )

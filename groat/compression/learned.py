@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 
 from groat.compression import risk
 from groat.compression.context import Context
-from groat.compression.evidence import NAMES, evidence
+from groat.compression.evidence import NAMES
 from groat.compression.hops import NAMES as LED_TO
-from groat.compression.hops import led_to
-from groat.compression.scorer import FORMAT, Linear, Looks
+from groat.compression.network import Network
+from groat.compression.scorer import FORMAT, Looks
 from groat.compression.stopping import Order, Population
+from groat.compression.surface import parts_in
+from groat.compression.trees import Trees
 from groat.errors import ArtifactError
 from groat.types import Tier
 
@@ -37,6 +39,9 @@ class Limit:
     kept: float
     """Mean share of tokens kept."""
     rows: int
+    """Rows that the loss was measured on: all of its language where a kind has few."""
+    loss_apart: float = 0.0
+    """The larger one of two: the loss when each source of rows counts the same, and that of the kind's own rows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +55,7 @@ class LearnedStop:
 
     version: str
     looks: Mapping[Evidence, Looks]
-    risks: Mapping[Evidence, Linear]
+    risks: Mapping[Evidence, Trees]
     limits: Mapping[str, tuple[Limit, ...]]
     """By ``kind``; from strict to loose."""
     card: Mapping[str, Any]
@@ -71,7 +76,7 @@ class LearnedStop:
             return cls(
                 version=str(raw["version"]),
                 looks={name: _looks(raw["looks"][name]) for name in ("words", "vectors")},
-                risks={name: Linear.read(raw["risks"][name], len(risk.NAMES)) for name in ("words", "vectors")},
+                risks={name: Trees.read(raw["risks"][name], len(risk.NAMES)) for name in ("words", "vectors")},
                 limits={kind: tuple(Limit(**limit) for limit in limits) for kind, limits in raw["limits"].items()},
                 card=dict(raw["card"]),
             )
@@ -86,13 +91,16 @@ class LearnedStop:
             "card": self.card,
             "limits": {kind: [vars(limit) for limit in limits] for kind, limits in self.limits.items()},
             "risks": {name: one.written() for name, one in self.risks.items()},
-            "looks": {name: {"first": one.first.written(), "second": one.second.written()} for name, one in self.looks.items()},
+            "looks": {
+                name: {"first": one.first.written(), "second": one.second.written(), "belief": one.belief.written()}
+                for name, one in self.looks.items()
+            },
         }
-        return json.dumps(value, ensure_ascii=False, indent=1) + "\n"
+        return json.dumps(value, ensure_ascii=False) + "\n"
 
     def order(self, context: Context) -> Order:
         """Return the sentences, best first."""
-        return Order.by(context, self.looks[evidence_of(context)].scores(context))
+        return self.looks[evidence_of(context)].order(context)
 
     def contributions(self, context: Context) -> tuple[NDArray[np.float64], tuple[str, ...]]:
         """Return what each piece of evidence adds to a sentence's score beyond its mean over the context, and the names.
@@ -100,9 +108,7 @@ class LearnedStop:
         Shape (sentences, names).
         """
         looks = self.looks[evidence_of(context)]
-        first = evidence(context)
-        columns = np.hstack([first, led_to(context, looks.first.of(first))])
-        return (columns - columns.mean(axis=0)) * looks.second.weights, (*NAMES, *LED_TO)
+        return looks.second.shares(looks.columns(context)), (*NAMES, *LED_TO)
 
     def chances(self, order: Order) -> dict[float, float]:
         """Return for each share that may be kept how likely the answer is lost there, falling."""
@@ -131,8 +137,9 @@ def share_within(chances: Mapping[float, float], limit: float) -> float:
 
 
 def bound(limit: Limit, tier: Tier) -> float:
-    """Return the loss that a limit is held to."""
-    return limit.loss_upper if tier == "cheap" else (limit.loss * limit.rows + 1) / (limit.rows + 1)
+    """Return the loss that a limit is held to; no less than in another mix of its sources."""
+    measured = limit.loss_upper if tier == "cheap" else (limit.loss * limit.rows + 1) / (limit.rows + 1)
+    return max(measured, limit.loss_apart)
 
 
 def evidence_of(context: Context) -> Evidence:
@@ -141,10 +148,20 @@ def evidence_of(context: Context) -> Evidence:
 
 
 def kind(context: Context, population: Population) -> str:
-    """Return the name under which a context's limits stand: what is known of it, where it comes from, and the languages."""
+    """Return the name under which a context's limits stand: what is known of it, where it comes from, and the languages.
+
+    Contexts from elsewhere are told apart by the question's form as well: what asks for several things at once needs more,
+    and a mix in which few do says nothing of them.
+    """
     languages = f"{context.language}-cross" if risk.is_cross(context) else context.language
-    return f"{evidence_of(context)}/{population}/{languages}"
+    several = "+several" if population == "foreign" and parts_in(context.question) else ""
+    return f"{evidence_of(context)}/{population}/{languages}{several}"
 
 
 def _looks(raw: Mapping[str, Any]) -> Looks:
-    return Looks(first=Linear.read(raw["first"], len(NAMES)), second=Linear.read(raw["second"], len(NAMES) + len(LED_TO)))
+    seen = len(NAMES) + len(LED_TO)
+    return Looks(
+        first=Network.read(raw["first"], len(NAMES)),
+        second=Network.read(raw["second"], seen),
+        belief=Network.read(raw["belief"], seen),
+    )

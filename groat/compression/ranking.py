@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from groat.compression.evidence import bm25, ranks
+from groat.compression.columns import ranks
+from groat.compression.evidence import bm25
 from groat.text import content_words, words
 
 _RRF = 10

@@ -21,13 +21,16 @@ class Order:
     context: Context
     scores: NDArray[np.float64]
     """One a sentence, higher is better."""
+    belief: NDArray[np.float64]
+    """One a sentence: log odds, up to a constant, that the answer needs it."""
     best_first: NDArray[np.intp]
     """Places of the sentences in the context."""
 
     @classmethod
-    def by(cls, context: Context, scores: NDArray[np.float64]) -> "Order":
-        """Order by score; of equal ones the earlier first."""
-        return cls(context=context, scores=scores, best_first=np.argsort(-scores, kind="stable"))
+    def by(cls, context: Context, scores: NDArray[np.float64], belief: NDArray[np.float64] | None = None) -> "Order":
+        """Order by score; of equal ones the earlier first. Without a belief the scores stand for it."""
+        best_first = np.argsort(-scores, kind="stable")
+        return cls(context=context, scores=scores, belief=scores if belief is None else belief, best_first=best_first)
 
 
 class Stop(Protocol):

@@ -192,12 +192,21 @@ def test_the_shipped_rule_knows_both_languages_and_is_small(tmp_path: Path) -> N
     assert LearnedStop.load(path).written() == STOP.written()
 
 
-@pytest.mark.parametrize("damage", ["", "[]", "{}", '{"format": "other"}', "weights"])
+@pytest.mark.parametrize("damage", ["", "[]", "{}", '{"format": "other"}', "weights", "units", "trees", "number"])
 def test_a_damaged_or_foreign_rule_is_refused(damage: str, tmp_path: Path) -> None:
     path = tmp_path / "rule.json"
     raw = json.loads(STOP.written())
-    raw["looks"]["words"]["first"]["weights"].pop()
-    path.write_text(json.dumps(raw) if damage == "weights" else damage, encoding="utf-8")
+    if damage == "weights":
+        raw["looks"]["words"]["first"]["direct"].pop()
+    elif damage == "units":
+        raw["looks"]["vectors"]["second"]["out"].pop()
+    elif damage == "trees":
+        # A child in front of its parent: the way to a leaf would never end.
+        raw["risks"]["vectors"]["left"][1] = raw["risks"]["vectors"]["left"][0] = 0
+    elif damage == "number":
+        raw["risks"]["words"]["threshold"][0] = float("nan")
+    known = damage in {"weights", "units", "trees", "number"}
+    path.write_text(json.dumps(raw) if known else damage, encoding="utf-8")
     with pytest.raises(ArtifactError, match="fit it again"):
         LearnedStop.load(path)
 
@@ -214,10 +223,12 @@ def _row(number: int) -> Labelled:
     context = Context.take_apart(f"{word}在哪里？" if number % 2 else f"Where is {word}?", language, passages)  # type: ignore[arg-type]
     return Labelled(
         id=str(number),
+        source="streets",
         group=str(number),
         context=context,
         population="foreign",
         needed=np.array([text == answer for text in context.texts]),
+        answering=np.array([text == answer for text in context.texts]),
         holds=lambda kept: any(answer in one["text"] for one in kept) and number % 7 != 0,
     )
 
