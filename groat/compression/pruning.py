@@ -3,7 +3,7 @@
 import asyncio
 import inspect
 from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Protocol
 
@@ -63,7 +63,7 @@ class Pruned:
         ranks = np.empty(len(learned.best_first), dtype=np.intp)
         ranks[learned.best_first] = np.arange(len(ranks))
         first: NDArray[np.intp] = np.lexsort((ranks, -np.asarray(self.scores, dtype=np.float64)))
-        return Order(context=learned.context, scores=learned.scores, best_first=first)
+        return replace(learned, best_first=first)
 
 
 async def ask_pruner(pruner: Pruner, question: str, passages: Sequence[Passage], *, timeout_s: float = 30.0) -> Pruned:

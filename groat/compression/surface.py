@@ -18,7 +18,7 @@ _NO_NAME = frozenset(
 )
 """Words that are capitalised because a sentence begins with them."""
 FIGURE = re.compile(
-    r"\d+(?:[.,]\d+)*|[一二两三四五六七八九十百千万亿]+(?=[个年天名次位岁倍种部条座层米元人])"
+    r"\d+(?:[.,]\d+)*|[一二两三四五六七八九十百千万亿]{1,24}(?=[个年天名次位岁倍种部条座层米元人])"
     r"|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|twelve|twenty|hundred|thousand|million|half)\b",
     re.IGNORECASE,
 )
