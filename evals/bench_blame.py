@@ -65,26 +65,27 @@ class Share(TypedDict):
 
 
 class NoisyJudge:
-    """A judge that says the opposite of the truth now and then, each time by a new draw.
+    """A judge that takes some answers for the opposite of what they are, and the same answer always the same way.
 
     Args:
         judge: knows the truth.
-        error: probability of each judgement to be wrong.
-        seed: draws.
+        error: share of answers that are taken wrongly.
+        seed: draws which.
     """
 
     def __init__(self, judge: ReferenceJudge, error: float, seed: str) -> None:
         """Say nothing yet."""
         self._judge = judge
         self._error = error
-        self._rng = random.Random(seed)
+        self._seed = seed
         self.error = max(error, judge.error)
         self.charges: list[Charge] = []
 
     async def right(self, asked: Asked, answer: str, passages: Sequence[Passage]) -> bool | None:
         """Return what it says of the answer."""
         truth = await self._judge.right(asked, answer, passages)
-        return truth if truth is None or self._rng.random() >= self._error else not truth
+        errs = random.Random(f"{self._seed}/{answer}").random() < self._error
+        return truth if truth is None or not errs else not truth
 
 
 async def run(

@@ -43,6 +43,7 @@ async def examine(app: Application) -> list[Part]:
         *([] if _cache_url(app.settings) in ("", IN_MEMORY) else [("cache in Redis", lambda: _cache_redis(app))]),
         ("cache at work", lambda: _cache_work(app)),
         ("ledger", lambda: _ledger(app)),
+        ("kept runs", lambda: _runs(app)),
         ("embeddings", lambda: _embeddings(app)),
         ("router", lambda: _router(app)),
         ("judge", lambda: _judge(app)),
@@ -106,6 +107,17 @@ async def _cache_redis(app: Application) -> Part:
 async def _cache_work(app: Application) -> Part:
     as_it_was, says = await cache_work(app.services.answers.counts)
     return {"part": "cache at work", "state": "ok" if as_it_was else "note", "says": says}
+
+
+async def _runs(app: Application) -> Part:
+    recorder = app.services.recorder
+    if recorder is None:
+        return {"part": "kept runs", "state": "note", "says": "none are kept: GROAT_KEEP_RUNS_DAYS=0"}
+    size = await recorder.runs.size()
+    says = f"{size.runs} runs, {size.bad} bad, {size.bytes / 1e6:.1f} MB"
+    if not app.settings.keep_run_texts:
+        says += "; without texts, so that no bad answer can be asked again (GROAT_KEEP_RUN_TEXTS)"
+    return {"part": "kept runs", "state": "ok" if app.settings.keep_run_texts else "note", "says": says}
 
 
 def _cache_url(settings: Settings) -> str:

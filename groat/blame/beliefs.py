@@ -42,7 +42,8 @@ def replayed(beliefs: Beliefs, lever: Lever, outcome: Outcome) -> dict[Hypothesi
     """Return the beliefs after a replay.
 
     A replay that says what the blamed answer says is a second opinion on that answer; under a hypothesis by which the blamed
-    answer is bad, it is bad too, whatever the judge says.
+    answer is bad, it is bad too, whatever the judge says. Word for word the same answer is judged once: a judge who errs about
+    it would err again.
 
     Args:
         beliefs: before.
@@ -70,7 +71,7 @@ def _likelihood(hypothesis: Hypothesis, lever: Lever, outcome: Outcome) -> float
         return 1.0 if right is None else seen(right, p, error=outcome.error)
     if not outcome.same:
         return _ANOTHER_RIGHT if right is None else _ANOTHER_RIGHT * seen(right, 0.5, error=outcome.error)
-    said = 1.0 if right is None else seen(right, 1.0 if good else 0.0, error=outcome.error)
+    said = 1.0 if right is None or outcome.verbatim else seen(right, 1.0 if good else 0.0, error=outcome.error)
     if good:
         return p * said
     return (1 - p) * said * (_REPEATED_SLIP if outcome.verbatim and hypothesis & SLIPS else 1.0)
