@@ -4,8 +4,9 @@
 """
 
 import json
-import multiprocessing
 import re
+import subprocess
+import sys
 import time
 import urllib.request
 from collections import Counter
@@ -13,7 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, ClassVar, Final, Literal
+from pathlib import Path
+from typing import ClassVar, Final, Literal
 
 Mood = Literal["well", "slow", "busy", "broken"]
 MOODS: Final[dict[Mood, int]] = {"well": 200, "slow": 200, "busy": 429, "broken": 500}
@@ -68,13 +70,6 @@ class _Sink(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def _serve(port: int, ready: Any) -> None:
-    server = ThreadingHTTPServer(("127.0.0.1", port), _Sink)
-    server.daemon_threads = True
-    ready.put(server.server_address[1])
-    server.serve_forever()
-
-
 @dataclass(frozen=True)
 class Sink:
     """A sink that runs."""
@@ -96,18 +91,24 @@ class Sink:
 @contextmanager
 def sink(port: int = 0) -> Iterator[Sink]:
     """Run one; it is ended with the block."""
-    context = multiprocessing.get_context("spawn")
-    ready = context.Queue()
-    process = context.Process(target=_serve, args=(port, ready), daemon=True)
-    process.start()
-    try:
-        yield Sink(f"http://127.0.0.1:{ready.get(timeout=_WAIT_S)}")
-    finally:
-        process.kill()
-        process.join()
+    command = [sys.executable, "-m", "evals.trace_sink", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[1], text=True) as process:
+        try:
+            assert process.stdout is not None  # it is a pipe
+            yield Sink(f"http://127.0.0.1:{int(process.stdout.readline())}")
+        finally:
+            process.kill()
 
 
 def free_port() -> int:
     """Return a port on which nobody listens."""
     with ThreadingHTTPServer(("127.0.0.1", 0), _Sink) as server:
         return int(server.server_address[1])
+
+
+if __name__ == "__main__":
+    server = ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), _Sink)
+    server.daemon_threads = True
+    sys.stdout.write(f"{server.server_address[1]}\n")
+    sys.stdout.flush()
+    server.serve_forever()
