@@ -11,6 +11,7 @@ from pathlib import Path
 from queue import Queue
 from threading import Thread
 
+from filelock import FileLock
 from typing_extensions import TypedDict
 
 import graph
@@ -214,7 +215,10 @@ def _tell(progress: Progress, name: str, total: int, done: int) -> None:
 
 
 def _alone(arm: Arm, day: Day, vectors: VectorFile, told: Callable[[int], None]) -> list[Outcome]:
-    return asyncio.run(run_arm(arm, day, vectors, told))
+    day.folder.mkdir(parents=True, exist_ok=True)
+    # Another run of the same arm is waited for, and its results are then there.
+    with FileLock(day.folder / f"{arm.key}.lock"):
+        return asyncio.run(run_arm(arm, day, vectors, told))
 
 
 def _beside(
