@@ -1,11 +1,13 @@
 """The graph as a whole, seen: whoever runs it, and however, each question is one trace with one root."""
 
 import hashlib
+import logging
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from typing import Any, Self
 
+from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import merge_configs
 from langgraph.graph.state import CompiledStateGraph
@@ -26,6 +28,7 @@ from groat.tracing.requests import Request, context_of, current_request
 from groat.tracing.spans import Value, known, tracer
 from nodes import Knobs
 
+_LOG = logging.getLogger(__name__)
 Facts = Callable[[], Mapping[str, str]]
 """Returns the versions in force, by what they are versions of."""
 
@@ -63,7 +66,7 @@ class SeenGraph(CompiledStateGraph[State, Knobs, Input, Output]):
         request, around = await self._begin(input, config)
         config = {**merge_configs(config, {"metadata": _ids(request)}), "run_id": uuid.UUID(request.langsmith_run)}
         if self.runs is not None and langsmith_is_on() and not has_tracer(config.get("callbacks")):
-            config = merge_configs(config, {"callbacks": [self.runs.tracer(request)]})
+            config = merge_configs(config, {"callbacks": self._tracers(self.runs, request)})
         try:
             async with aclosing(_in_context(super().astream(input, config, **how), context_of(request, around))) as parts:
                 async for part in parts:
@@ -73,11 +76,21 @@ class SeenGraph(CompiledStateGraph[State, Knobs, Input, Output]):
             raise
         self._ended(request, None)
 
+    def _tracers(self, runs: Runs, request: Request) -> list[BaseCallbackHandler]:
+        try:
+            return [runs.tracer(request)]
+        except Exception as error:  # a client that cannot be made, for whatever reason, costs no answer
+            _LOG.warning("LangSmith is on and cannot be used (%s); check the variables LANGSMITH_*", type(error).__name__)
+            return []
+
     def _ended(self, request: Request, error: BaseException | None) -> None:
         request.ended(error)
         if self.runs is not None:
             for held in request.tracers:
-                self.runs.hand_over(held, {"revision": __version__, **self.facts()})
+                try:
+                    self.runs.hand_over(held, {"revision": __version__, **self.facts()})
+                except Exception as failure:  # what is told of a question never fails it
+                    _LOG.warning("a question cannot be told to LangSmith: %s", type(failure).__name__)
 
     async def _begin(self, input: Any, config: RunnableConfig) -> tuple[Request, otel.Context | None]:
         """Begin the root span, for what goes on from a checkpoint in the trace where it began."""
@@ -127,11 +140,12 @@ class SeenGraph(CompiledStateGraph[State, Knobs, Input, Output]):
         saver = self.checkpointer
         if saver is None or isinstance(saver, bool):
             return None
-        found = await saver.aget_tuple(config)
-        metadata: Mapping[str, Any] = found.metadata if found else {}
         try:
+            found = await saver.aget_tuple(config)
+            metadata: Mapping[str, Any] = found.metadata if found else {}
             trace_id, span_id = int(metadata[_TRACE_ID], 16), int(metadata[_SPAN_ID], 16)
-        except (KeyError, TypeError, ValueError):  # it was made without spans
+        except Exception as error:  # made without spans, or not to be read: who runs the graph is told so by LangGraph
+            _LOG.debug("no trace to go on in: %s", type(error).__name__)
             return None
         return SpanContext(trace_id, span_id, is_remote=True, trace_flags=TraceFlags(TraceFlags.SAMPLED))
 

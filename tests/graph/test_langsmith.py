@@ -269,3 +269,22 @@ def test_the_evaluation_of_langsmith_runs_the_graph_below_its_experiment(
     above = langsmith.runs[groat["parent_run_id"]]
     assert (above["name"], groat["trace_id"], groat["session_name"]) == ("Target", above["trace_id"], above["session_name"])
     assert metadata(groat)["outcome"] == "cheap"
+
+
+async def test_runs_that_cannot_be_made_or_handed_over_cost_no_answer(
+    world: World, langsmith: LangSmith, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("the key sk-1")
+
+    for name in ("hand_over", "tracer"):
+        monkeypatch.setattr(Runs, name, fail)
+        output = await _seen(world, _runs()).ask(use_cache=False)
+        assert output["answer"] == GOOD
+    assert len(caplog.records) == 2
+    assert "sk-1" not in caplog.text
+
+
+async def test_without_a_thread_that_can_be_read_langgraph_says_so_itself(world: World) -> None:
+    with pytest.raises(Exception, match="thread_id"):
+        await world.graph(InMemorySaver()).ainvoke(None, context=ACME)
