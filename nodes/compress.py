@@ -81,7 +81,7 @@ class Compress:
             state["asked"],
             state["passages"],
             tier=tier,
-            max_loss=LOSS_SHARE * runtime.context.max_quality_loss,
+            max_loss=min(LOSS_SHARE * runtime.context.max_quality_loss, 1.0),
             question_vector=await self.embedder.query(state["asked"]["search_text"]),
             sentence_vectors=await self.knowledge.sentence_vectors(state["passages"]),
         )

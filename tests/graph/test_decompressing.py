@@ -98,3 +98,9 @@ async def test_records_that_cannot_be_written_cost_no_answer(make_world: MakeWor
     await found.background.close(within_s=5)
     assert (output["answer"], output["verified"]) == (GOOD, True)
     assert found.background.failed == 2
+
+
+@pytest.mark.parametrize("loss", [0.5, 0.51, 1.0])
+async def test_any_promise_that_may_be_given_shortens_a_context(make_world: MakeWorld, loss: float) -> None:
+    output = await make_world([GOOD]).ask(max_quality_loss=loss)
+    assert (output["answer"], output["error"]) == (GOOD, "")
