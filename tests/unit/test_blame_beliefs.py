@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from groat.blame.beliefs import Outcome, accomplice, looked, most_telling, named, replayed, stored_asked
@@ -54,6 +54,7 @@ def sums_to_one(beliefs: Mapping[Hypothesis, float]) -> bool:
     return abs(sum(beliefs.values()) - 1) < 1e-9 and all(p >= 0 for p in beliefs.values())
 
 
+@settings(deadline=None)
 @given(SITUATIONS, FACTS, st.lists(st.tuples(st.sampled_from(SUFFIXES), MAYBE, MAYBE, st.booleans())), st.floats(0, 0.5))
 def test_beliefs_stay_probabilities_whatever_is_seen(
     situation: Situation, facts: Facts, outcomes: list[tuple[Lever, bool | None, bool | None, bool]], error: float
@@ -70,6 +71,7 @@ def test_beliefs_stay_probabilities_whatever_is_seen(
     assert accomplice(beliefs, cause) != cause
 
 
+@settings(deadline=None)
 @given(SITUATIONS)
 def test_a_judge_who_tosses_a_coin_changes_nothing(situation: Situation) -> None:
     before = prior(situation, mistaken=0.1)
@@ -77,6 +79,7 @@ def test_a_judge_who_tosses_a_coin_changes_nothing(situation: Situation) -> None
     assert all(abs(before[hypothesis] - p) < 1e-9 for hypothesis, p in after.items())
 
 
+@settings(deadline=None)
 @given(st.sampled_from(SUFFIXES), st.sampled_from(CHEAP.causes()), st.sampled_from(CHEAP.causes()))
 def test_a_lever_does_no_better_against_two_faults_than_against_either(lever: Lever, one: Cause, other: Cause) -> None:
     both = chance(frozenset({one, other}), lever)

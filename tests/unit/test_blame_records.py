@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from groat.blame.records import Causes, Wanted
@@ -134,6 +134,7 @@ def test_a_run_without_texts_holds_no_word_of_anybody(one: Snapshot) -> None:
     assert without_texts(silent) == silent
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_question_can_be_kept(text: str) -> None:
     one = snapshot(answer=text, asked={**asked("?"), "text": text, "search_text": text + "\ud800"})
