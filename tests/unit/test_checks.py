@@ -456,15 +456,3 @@ def test_without_any_document_an_open_bracket_or_a_hanging_word_still_breaks_off
 @pytest.mark.parametrize("answer", ["The reset link is valid for 20 minutes and", "重置链接有效期为二十分钟，之后"])
 def test_over_documents_prose_without_an_end_still_breaks_off(answer: str) -> None:
     assert "complete" in _failed("How long?", answer)
-
-
-@pytest.mark.parametrize("answer", ["within 5 working days", "A password reset link", "五个工作日内到账", "重置密码的链接"])
-def test_a_few_words_that_stand_in_a_document_may_answer_without_a_full_stop(answer: str) -> None:
-    assert "complete" not in _failed("How long?", answer)
-
-
-@pytest.mark.parametrize(
-    "answer", ["A password reset link is", "Refunds arrive within", "within six working days or more", "退款六个工作日以内会"]
-)
-def test_a_few_words_that_hang_or_stand_in_no_document_still_break_off(answer: str) -> None:
-    assert "complete" in _failed("How long?", answer)
