@@ -1,6 +1,10 @@
 """The application that a server runs: who is let in, the pages, and what every failure says."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
+from typing import Final
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.applications import Starlette
@@ -22,6 +26,9 @@ from serve.web.review.runs_page import RunsPage
 from serve.web.review.savings_page import SavingsPage
 from serve.web.sessions import Sessions
 
+_FINISH_S: Final = 10.0
+"""Longest wait, for each of them, when the server ends."""
+
 
 def build_app(application: Application) -> Starlette:
     """Return the ASGI application over the engines of this process.
@@ -32,9 +39,21 @@ def build_app(application: Application) -> Starlette:
     door = Door(Keys.read(application.settings.api_keys.get_secret_value()), Sessions())
     return Starlette(
         routes=_routes(application, door),
+        lifespan=partial(_lifespan, application),
         middleware=[Middleware(Guard, door=door)],
         exception_handlers={BadInput: _bad_input, GroatError: _failed},
     )
+
+
+@asynccontextmanager
+async def _lifespan(application: Application, app: Starlette) -> AsyncIterator[None]:
+    """Finish what goes on when nobody waits before the server ends: runs are written, audits made, traces sent."""
+    yield
+    services = application.services
+    for later in (services.recorder, services.audits, services.route_audits):
+        if later is not None:
+            await later.close(within_s=_FINISH_S)
+    await asyncio.to_thread(application.tracing.flush, within_s=_FINISH_S)
 
 
 def _routes(application: Application, door: Door) -> list[BaseRoute]:

@@ -7,10 +7,13 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
+from graph.recording import open_runs
+from graph.settings import Settings
 from groat.blame.causes import BYPASS, STORED, SUFFIXES
 from groat.tracing.opening import Tracing
 from serve.web.review.filters import FINDINGS
 from serve.web.review.words import WORDS
+from tests.graph.conftest import GOOD, QUESTION
 from tests.graph.test_blaming import TEXTS
 from tests.model_server import Body, Outcome, Says, serve_model
 from tests.web.conftest import ASKS_ACME, KEYS, READS_ACME, READS_OTHER, ZH_QUESTION, Reviewed, client_of, review
@@ -196,3 +199,13 @@ async def test_prometheus_is_answered_with_a_reviewers_key_where_metrics_are_cou
             assert (response.status_code, "groat_example_total 1.0" in response.text) == (status, status == 200)
     async with client_of(reviewed.app()) as client:
         assert (await client.get("/metrics")).status_code == 404
+
+
+async def test_what_is_to_be_written_later_is_written_before_the_server_ends(tmp_path: Path) -> None:
+    with serve_model(Says(text=GOOD)) as server:
+        reviewed = await review(tmp_path, server, [])
+        app = reviewed.app()
+        async with app.router.lifespan_context(app), client_of(app) as client:
+            body = {"model": "groat", "messages": [{"role": "user", "content": QUESTION}], "groat": {"tenant": "acme"}}
+            assert (await client.post("/v1/chat/completions", json=body)).status_code == 200
+        assert (await open_runs(Settings(data_dir=reviewed.folder)).size()).runs == 1
