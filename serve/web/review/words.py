@@ -122,7 +122,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "lever_told_the_answer+expensive": ("A passage that says it, expensive model", "写明答案的段落，贵模型"),
     "lever_cache_bypassed": ("The cache bypassed", "不查缓存"),
     "lever_stored_question": ("The kept question, asked today", "今天重问缓存的问题"),
-    "missed_none": ("nothing", "无"),
+    "missed_none": ("no check", "无"),
     "missed_document_versions": ("the check of document versions", "文档版本检查"),
     "missed_acceptance": ("the estimate that accepted it", "接受前的估计"),
     "missed_check_support": ("the check of support", "依据检查"),
