@@ -17,7 +17,7 @@ NOISE = {
     "zh": "包裹{n}由火车运送到{n}号城。",
 }
 ASKED = {"en": "How does parcel 7 travel?", "zh": "包裹7怎么运送？"}
-# Too long to fit where the better ones leave a gap.
+# In other words than the question, and long.
 HIDDEN = {"en": f"some say on a donkey{', slow but sure' * 30}.", "zh": f"有人说骑驴{'，慢而稳' * 30}。"}
 
 
@@ -58,14 +58,20 @@ def test_a_loss_names_the_dropped_sentence_its_rank_and_what_sank_it(
     [loss] = [one for one in found if one["lang"] == language]
     [dropped] = loss["dropped"]
     assert dropped["text"] == HIDDEN[language]
-    assert dropped["why"] == "too long for the room left"
-    assert 1 < dropped["rank"] < loss["last_kept"]["rank"]
+    assert dropped["why"] == "ranked too low"
+    assert 1 < dropped["rank"]
     assert dropped["because"]
     assert 0 < loss["kept"] <= 0.1
     compression_examples.main(_options(rows, "--keep", "0.1", "--most", "1"))
     shown = capsys.readouterr().out
     assert HIDDEN["en"] in shown
     assert "1 shown of 2 losses in 2 rows" in shown
+
+
+@pytest.mark.parametrize(("budget", "why"), [(5, "ranked too low"), (60, "too long for the room left")])
+def test_what_would_have_fitted_before_it_was_reached_was_too_long(budget: int, why: str) -> None:
+    lines: list[Any] = [{"rank": 1, "text": "parcel 7 travels by train to town 7."}, {"rank": 2, "text": HIDDEN["en"]}]
+    assert compression_examples._dropped(lines[1], lines, budget)["why"] == why
 
 
 @pytest.mark.parametrize("wrong", [("--keep", "0"), ("--keep", "1.1"), ("--most", "0")])

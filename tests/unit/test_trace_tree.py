@@ -66,11 +66,18 @@ def test_ask_prints_its_tree_and_leaves_json_alone(tmp_path: Path, question: str
 def test_feedback_and_data_sets_go_where_the_environment_says(tmp_path: Path) -> None:
     run = "44444444-4444-4444-8444-444444444444"
     with serve_langsmith() as langsmith:
-        where = {"LANGSMITH_ENDPOINT": langsmith.url, "LANGSMITH_API_KEY": "k", "LANGSMITH_PROJECT": "support"}
+        where = {
+            "LANGSMITH_TRACING": "true",
+            "LANGSMITH_ENDPOINT": langsmith.url,
+            "LANGSMITH_API_KEY": "k",
+            "LANGSMITH_PROJECT": "support",
+        }
         said = _groat(tmp_path, "feedback", run, "--score", "0", "--comment", "数字不对", "--json", "-", **where)
         filled = _groat(tmp_path, "langsmith", "fill", "own", "--where", "route=cheap", **where)
         wrong = _groat(tmp_path, "langsmith", "fill", "own", "--where", "route", **where)
+    alone = _groat(tmp_path, "feedback", run, "--score", "0")
     assert json.loads(said.stdout)["run_id"] == run, said.stderr
     assert langsmith.feedback[0]["comment"] == "数字不对"
+    assert (alone.returncode, "nobody can be told" in alone.stderr) == (1, True)
     assert "0 runs fit: 0 added" in filled.stdout
     assert (wrong.returncode, "--where route is no condition" in wrong.stderr) == (1, True)
