@@ -1,14 +1,15 @@
 """Options that the commands about single compressed rows share."""
 
 import argparse
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
 from evals.bench_compress import Given, given
 from evals.compression_rows import read_rows, spread
+from evals.quick_vectors import QuickEmbedder
 from evals.report import add_json_option
 from evals.vectors import VectorFile
-from groat.embedding.bundled import BundledEmbedder
 from groat.errors import BadInput
 
 
@@ -34,7 +35,7 @@ async def chosen(options: argparse.Namespace) -> tuple[list[Given], str]:
     fit_on = [row for path in options.fit for row in spread(list(read_rows(path)), options.rows)]
     if not any(judged.values()):
         raise BadInput("no row can be judged: none of the contexts holds its answer")
-    embedder = None if options.words else VectorFile(BundledEmbedder(), options.vectors)
+    embedder = None if options.words else VectorFile(QuickEmbedder(threads=os.cpu_count() or 1), options.vectors)
     found = await given(judged, fit_on, embedder, datetime.now(UTC).date().isoformat())
     if embedder is not None:
         embedder.save()

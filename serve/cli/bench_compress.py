@@ -1,6 +1,7 @@
 """``groat bench compress``: whether the answer survives, and at how many tokens."""
 
 import asyncio
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from groat.embedding.bundled import BundledEmbedder
+from evals.quick_vectors import QuickEmbedder
 from groat.errors import BadInput
 from serve.cli.bench_route import VECTORS
 from serve.cli.output import JsonOption, console, write_json
@@ -51,7 +52,7 @@ def compress_command(
     fit_on = [row for path in dict.fromkeys(fit or []) for row in read(path, rows, skip_bad)]
     if not any(judged.values()):
         raise BadInput("no row can be judged: none of the contexts holds its answer")
-    embedder = None if words else VectorFile(BundledEmbedder(), vectors)
+    embedder = None if words else VectorFile(QuickEmbedder(threads=os.cpu_count() or 1), vectors)
     # Before the work, which takes minutes: packages may be missing.
     others = Anchors(embedder) if anchors and embedder is not None else None
     found, judged_by = asyncio.run(given(judged, fit_on, embedder, datetime.now(UTC).date().isoformat()))

@@ -1,6 +1,7 @@
 """``groat compress``: fit the compressor on one's own rows, and show what it keeps."""
 
 import asyncio
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -8,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from evals.quick_vectors import QuickEmbedder
 from groat.compression import Compressor, LearnedStop
 from groat.compression.explain import Explained, explain, lines_of, page
 from groat.compression.learned import within
@@ -60,7 +62,7 @@ def fit_command(
 
     found = [row for path in dict.fromkeys(data or []) for row in read(path, rows, skip_bad)]
     found += kept_rows() if records else []
-    embedder = None if words else VectorFile(BundledEmbedder(), vectors)
+    embedder = None if words else VectorFile(QuickEmbedder(threads=os.cpu_count() or 1), vectors)
 
     async def run() -> LearnedStop:
         if helpcentre and embedder is not None:
