@@ -120,7 +120,14 @@ def test_recorded_answers_are_served_to_any_client_until_interrupted(day: Path) 
         "--pace",
         "0",
     ]
-    server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    server = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        # Tests that run in the background of a shell are started deaf to it, and so would be the server.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
     assert server.stderr is not None
     with server.stderr:
         told = server.stderr.readline()
@@ -131,4 +138,7 @@ def test_recorded_answers_are_served_to_any_client_until_interrupted(day: Path) 
         with urllib.request.urlopen(request) as reply:
             assert json.loads(reply.read())["usage"]["total_tokens"] == 520
         server.send_signal(signal.SIGINT)
-        assert server.wait(30) == 130
+        try:
+            assert server.wait(60) == 130
+        finally:
+            server.kill()
