@@ -1,9 +1,9 @@
-"""What an arm has done so far: outcomes in blocks, and the state of the cache after the newest of them."""
+"""What an arm has done so far: outcomes in blocks, and the state of cache and promises after the newest of them."""
 
 import json
 import shutil
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
@@ -32,6 +32,12 @@ class KeptBlocks:
         self._cache = folder / cache
         self._number = 0
 
+    @property
+    def balances(self) -> dict[str, float]:
+        """What the promises had left after the last block that is done."""
+        path = self._balances(self._number)
+        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
+
     def take_up(self, rows: Iterator[Row]) -> tuple[list[tuple[Row, Outcome]], list[Row]]:
         """Return the rows that are done, with their outcomes, and rows that were read and are not done.
 
@@ -56,17 +62,16 @@ class KeptBlocks:
         self._put_back()
         return done, read
 
-    def add(self, block: Sequence[Outcome]) -> None:
-        """Write a block down; the cache first, so that there is one for every block that counts as done."""
+    def add(self, block: Sequence[Outcome], balances: Mapping[str, float]) -> None:
+        """Write a block down; the cache and the balances first, so that they are there for every block that counts as done."""
         self._number += 1
+        _write(self._balances(self._number), json.dumps(balances))
         if self._cache.exists():
             partial = self._folder / "after.part"
             with closing(sqlite3.connect(self._cache)) as source, closing(sqlite3.connect(partial)) as copy:
                 source.backup(copy)
             partial.replace(self._after(self._number))
-        partial = self._folder / "outcomes.part"
-        partial.write_text("".join(json.dumps(one, ensure_ascii=False) + "\n" for one in block), encoding="utf-8")
-        partial.replace(self._outcomes(self._number))
+        _write(self._outcomes(self._number), "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in block))
         # The one before stays: a longer run begins there when this block was cut short.
         self._after(self._number - 2).unlink(missing_ok=True)
 
@@ -84,5 +89,14 @@ class KeptBlocks:
     def _outcomes(self, number: int) -> Path:
         return self._folder / f"outcomes-{number:05}.jsonl"
 
+    def _balances(self, number: int) -> Path:
+        return self._folder / f"balances-{number:05}.json"
+
     def _after(self, number: int) -> Path:
         return self._folder / f"after-{number:05}.sqlite"
+
+
+def _write(path: Path, text: str) -> None:
+    partial = path.with_suffix(".part")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)

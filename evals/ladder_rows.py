@@ -9,11 +9,14 @@ from typing import Annotated, get_args
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from groat.answering.prompts import NO_ANSWER
+from groat.text import count_tokens
 from groat.types import Language, Tier
 
 TIERS: tuple[Tier, ...] = get_args(Tier)
 WITHHELD = "…"
 """Sent in the place of an answer that has no text: no word of it can be read, since none is there."""
+UNLISTED_TOKENS = 700
+"""More tokens than this, beyond all that the row lists, are documents: groat's own instructions, tags included, are fewer than 400."""
 _PLACEHOLDER = re.compile(r"\[[^\[\]]*\]")
 
 Filled = Annotated[str, StringConstraints(min_length=1, pattern=r"\S")]
@@ -98,6 +101,13 @@ class Row(_Part):
         for one in self.documents:
             texts[one.id].append(one.text)
         return {name: _hash("\0".join(pieces)) for name, pieces in texts.items()}
+
+    @cached_property
+    def has_unlisted_documents(self) -> bool:
+        """Tell whether far more tokens were counted than the question and groat's instructions have, and no document is listed."""
+        if self.documents or self.conversation is not None:
+            return False
+        return self.recorded.expensive.input_tokens - count_tokens(self.question) >= UNLISTED_TOKENS
 
     @cached_property
     def fingerprint(self) -> str:

@@ -1,6 +1,6 @@
 """The real graph with real stores and models over HTTP, for one way through the day: levers are taken out, none is faked."""
 
-from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -27,7 +27,7 @@ from groat.cache.entry import Entry
 from groat.cache.policy import CachePolicy
 from groat.compression import Compressor, LearnedStop
 from groat.embedding import Embedder, Matrix, Vector
-from groat.routing import Evidence, Router
+from groat.routing import Allowance, Evidence, Router
 from groat.text import detect_language, sentence_spans
 from groat.types import Asked, Attempt, Passage, Route, Tier
 
@@ -142,6 +142,38 @@ class TracedStore(SqliteStore):
         await super().put(entry, max_entries=max_entries)
 
 
+class Unlisted(Router):
+    """Tells the router that documents were found where the row counted them and does not list them. Else as the router inside."""
+
+    def __init__(self, inside: Router) -> None:
+        """Decide nothing itself."""
+        self._inside = inside
+
+    @property
+    def version(self) -> str:
+        """Version of the router inside."""
+        return self._inside.version
+
+    async def refresh(self) -> None:
+        """Let the router inside look for a promotion."""
+        await self._inside.refresh()
+
+    def route(
+        self,
+        asked: Asked,
+        vector: Vector | None,
+        evidence: Evidence,
+        *,
+        tier: Literal["auto", "cheap", "expensive"],
+        max_quality_loss: float,
+        domain: str = "",
+    ) -> Route:
+        """Return what the router inside decides, of documents whose nearness nobody knows where they are not listed."""
+        if not evidence.documents and _NOW.get().has_unlisted_documents:
+            evidence = Evidence(similarities=[], documents=1)
+        return self._inside.route(asked, vector, evidence, tier=tier, max_quality_loss=max_quality_loss, domain=domain)
+
+
 class CheapFirst(Router):
     """No router: the cheap model answers first, without a promise, and what validation thinks of it decides alone."""
 
@@ -172,6 +204,7 @@ class World:
     context: Context
     knowledge: RowKnowledge
     store: TracedStore
+    allowance: Allowance
     billed: list[Answered] = field(default_factory=list)
     """What the server answered for the row under way."""
     _current: list[Row] = field(default_factory=list)
@@ -192,11 +225,19 @@ class World:
 
 @asynccontextmanager
 async def open_world(
-    arm: Arm, folder: Path, prices: Prices, latencies: Latencies, vectors: VectorFile, tenants: Collection[str]
+    arm: Arm,
+    folder: Path,
+    prices: Prices,
+    latencies: Latencies,
+    vectors: VectorFile,
+    tenants: Collection[str],
+    *,
+    balances: Mapping[str, float] | None = None,
 ) -> AsyncIterator[World]:
     """Yield the graph of an arm over stores in ``folder``, with both models on a server of its own.
 
-    Audits are off: they compare texts, of which there may be none, and cost calls that belong to no question.
+    Audits are off: they compare texts, of which there may be none, and cost calls that belong to no question. What the promises
+    had left when an earlier run ended is taken over from ``balances``.
     """
     models: dict[str, Tier] = {"cheap": "cheap", "expensive": "expensive"}
     current: list[Row] = []
@@ -225,10 +266,11 @@ async def open_world(
                 endpoints = {
                     tier: _reached(endpoint, url, client, blocking) for tier, endpoint in base.answerer.endpoints.items()
                 }
-                services = replace(services, answerer=Answerer(endpoints))
+                allowance = Allowance(settings.assumed_loss, balances)
+                services = replace(services, answerer=Answerer(endpoints), allowance=allowance)
                 yield World(
-                    graph=build_graph(services), context=_context(arm), knowledge=knowledge, store=store, billed=billed,
-                    _current=current,
+                    graph=build_graph(services), context=_context(arm), knowledge=knowledge, store=store, allowance=allowance,
+                    billed=billed, _current=current,
                 )  # fmt: skip
 
 
@@ -236,7 +278,7 @@ def _services(base: Services, arm: Arm, vectors: VectorFile, settings: Settings)
     knowledge = RowKnowledge(vectors, settings.tenants)
     store = TracedStore(settings.data_dir / CACHE)
     answers = AnswerCache(store, base.answers.rule, policy=CachePolicy.load(None), counts=base.answers.counts)
-    router: Router = base.router
+    router: Router = Unlisted(base.router)
     if "router" not in arm.levers and "cascade" in arm.levers:
         router = CheapFirst(vectors.name)
     whole = "compression" in arm.levers

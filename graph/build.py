@@ -38,7 +38,7 @@ def build_graph(s: Services, *, checkpointer: BaseCheckpointSaver[str] | None = 
     g.add_node("check_cache", hits_seen(check_cache, s.recorder))
     add = partial(add_box, g, s.flights)
     add("retrieve", Retrieve(knowledge=s.knowledge, k=s.retrieve_k, max_tokens=s.context_tokens))
-    add("route", RouteQuestion(router=s.router, embedder=s.embedder, books=s.books, budgets=s.budgets))
+    add("route", RouteQuestion(router=s.router, allowance=s.allowance, embedder=s.embedder, books=s.books, budgets=s.budgets))
     add("compress", Compress(
         compressor=s.compressor, knowledge=s.knowledge, embedder=s.embedder, answerer=s.answerer, books=s.books,
         budgets=s.budgets, pruner=s.pruner,

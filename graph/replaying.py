@@ -25,7 +25,7 @@ from groat.costs import BlameBooks
 from groat.embedding import Matrix, Vector
 from groat.errors import GroatError
 from groat.knowledge import Knowledge
-from groat.routing import Router
+from groat.routing import Allowance, Router
 from groat.routing.router import Evidence
 from groat.tracing import names
 from groat.types import Asked, Passage, Route, Shortened, Tier
@@ -63,6 +63,8 @@ class Replayer:
                 flights=Flights(),
                 knowledge=_Found(services.knowledge),
                 router=_Routed(services.router),
+                # What was decided stands in the snapshot, and no promise is spent again.
+                allowance=Allowance(0.0),
                 compressor=_Shortened(services.compressor),
                 books=BlameBooks.beside(services.books),
                 audits=None,

@@ -3,7 +3,7 @@
 import importlib
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from types import ModuleType
@@ -33,7 +33,7 @@ from groat.embedding.bundled import BundledEmbedder
 from groat.errors import ArtifactError, SettingsError
 from groat.judge import PairJudge
 from groat.knowledge import Knowledge, KnowledgeBase
-from groat.routing import Router
+from groat.routing import Allowance, Router
 from groat.routing.audit import RouteAudits
 from groat.routing.live import LiveRouter
 from groat.routing.versions import RouterVersions
@@ -69,6 +69,8 @@ class Services:
     tenants: frozenset[str]
     retrieve_k: int
     context_tokens: int
+    allowance: Allowance = field(default_factory=Allowance)
+    """What the promises leave to be risked where nothing is proven."""
     pruner: Endpoint | None = None
     """A small model that says which sentences of a context are needed; None for nobody."""
     decompressions: Decompressions | None = None
@@ -143,6 +145,7 @@ def open_services(settings: Settings, *, embeddings: Embedder | None = None) -> 
         knowledge=KnowledgeBase(settings.data_dir / "knowledge.sqlite", embedder),
         embedder=embedder,
         router=open_router(settings, embedder.name),
+        allowance=Allowance(settings.assumed_loss),
         compressor=Compressor(LearnedStop.load()),
         answerer=answerer,
         advisers=open_advisers(settings, answerer, books),

@@ -12,6 +12,7 @@ from graph.settings_seen import SeeingSettings
 from groat.cache.audit import AUDIT_SHARE
 from groat.errors import SettingsError
 from groat.redis_link import is_address
+from groat.routing import ASSUMED_LOSS
 from groat.routing.audit import AUDIT_SHARE as ROUTE_AUDIT_SHARE
 from groat.routing.records import KEEP_DAYS
 
@@ -188,6 +189,15 @@ class AnsweringSettings(BaseModel):
     route_keep_text: Annotated[
         bool, Field(description="Keep the questions' texts in the router's records, beside hashes and vectors.")
     ] = False
+    assumed_loss: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=1,
+            description="Loss of quality of the cheap model's answer that is assumed over documents like none that anybody "
+            "labelled; the promise pays for it. 0: such questions go to the expensive model.",
+        ),
+    ] = ASSUMED_LOSS
     route_shadow: Annotated[
         str,
         Field(description="Version of a router whose decisions are recorded beside and never followed; empty: none."),

@@ -109,6 +109,8 @@ class Route(TypedDict):
     p_expensive: NotRequired[float]
     gain: NotRequired[float]
     """What the expensive model is expected to add: what questions are put in order by."""
+    unproven: NotRequired[bool]
+    """Nothing is known of questions over documents like these: what may be risked on them is an assumption."""
     shadow: NotRequired[Shadow]
     """Not there without a candidate."""
     budget_bound: NotRequired[bool]

@@ -8,7 +8,7 @@ from typing_extensions import TypedDict
 from groat.answering import ASSUMED_OUTPUT
 from groat.costs import Books, Budgets
 from groat.embedding import Embedder
-from groat.routing import Evidence, Router, question_kind
+from groat.routing import Allowance, Evidence, Router, question_kind
 from groat.text import count_tokens
 from groat.tracing import names
 from groat.types import Asked, Charge, Passage, Route
@@ -40,6 +40,7 @@ class RouteQuestion:
     """The box ``route``."""
 
     router: Router
+    allowance: Allowance
     embedder: Embedder
     books: Books
     budgets: Budgets
@@ -59,6 +60,8 @@ class RouteQuestion:
             max_quality_loss=knobs.max_quality_loss,
             domain=knobs.collection,
         )
+        if knobs.tier == "auto" and looked_at:
+            route = self.allowance.settle(route, asked, max_quality_loss=knobs.max_quality_loss)
         if (
             route["tier"] == "expensive"
             and knobs.tier == "auto"

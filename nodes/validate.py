@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from langchain_core.messages import AnyMessage
@@ -33,7 +34,8 @@ from groat.text import count_tokens
 from groat.tracing import names
 from groat.types import BOUNDS, Acceptance, Asked, Attempt, Bounds, Charge, Check, Opinion, Passage, Route, Shortened, Source
 from groat.types import Verdict as Verdict
-from groat.validation import MEASURED_EMBEDDER, AcceptanceModel, agreement, check_answer, decide, doubtful, evidence_of, worth
+from groat.validation import CUT, MEASURED_EMBEDDER, AcceptanceModel, agreement, check_answer, decide, doubtful
+from groat.validation import evidence_of, worth
 from nodes import Knobs, paid_terms
 
 LIKELIER_WORSE = 0.5
@@ -125,7 +127,9 @@ class Validate:
         """Return the checks; where only words are missing, vectors are asked whether the documents say the same in others."""
         asked, attempt, kind, schema = state["asked"], state["attempts"][-1], state["route"]["kind"], knobs.response_schema
         given = state["shortened"]["passages"] if state["shortened"] else []
-        checks = check_answer(asked, attempt, given, kind=kind, schema=schema)
+        earlier = [one["text"] for one in state["attempts"][:-1] if one["finish_reason"] not in CUT]
+        check = partial(check_answer, asked, attempt, given, kind=kind, schema=schema, earlier=earlier)
+        checks = check()
         wrong = {check["name"] for check in checks if not check["passed"]}
         if wrong != {"support"} or self.embedder.name != MEASURED_EMBEDDER:
             return checks, []
@@ -141,7 +145,7 @@ class Validate:
         charges = [self.books.embedding(key=key, box="validate", model=self.embedder.name, text="\n".join(said))]
         await self.books.record(charges, run=state["run"], tenant=asked["tenant"])
         closeness = dict(zip(said, map(float, nearest), strict=True))
-        return check_answer(asked, attempt, given, kind=kind, schema=schema, closeness=closeness), charges
+        return check(closeness=closeness), charges
 
     def _bounds(self, knobs: Knobs, tenant: str) -> Bounds:
         may_degrade = knobs.tier == "auto" and self.budgets.degrades(tenant)

@@ -54,6 +54,10 @@ class Estimate:
     """Whether the question is like those learned from."""
 
 
+_GROUNDED = "grounded_"
+"""Begins the names of what is known of questions over documents."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class RouterArtifact:
     """Both heads, their calibration, what is known, and the operating points."""
@@ -66,6 +70,8 @@ class RouterArtifact:
     as_good: Curve
     """From the expected gain, falling strictly."""
     known: Known
+    known_grounded: Known | None
+    """What questions over documents are like; None when too few were among those learned from to tell."""
     proofs: Mapping[tuple[Population, Language], Proof]
     seen: NDArray[np.uint64]
     """Hashes of the questions that it was fitted on, sorted."""
@@ -121,12 +127,8 @@ class RouterArtifact:
             cheap=Curve(**_part(numbers, "cheap")),
             expensive=Curve(**_part(numbers, "expensive")),
             as_good=Curve(**_part(numbers, "as_good")),
-            known=Known(
-                meaning=Familiar(**_part(numbers, "meaning"), **head["meaning"]),
-                form=Familiar(**_part(numbers, "form"), **head["form"]),
-                mean=numbers["known_mean"],
-                scale=numbers["known_scale"],
-            ),
+            known=_known(numbers, head, ""),
+            known_grounded=_known(numbers, head, _GROUNDED) if f"{_GROUNDED}form" in head else None,
             proofs=proofs,
             seen=seen,
             card=head["card"],
@@ -143,8 +145,6 @@ class RouterArtifact:
             "embedder": self.embedder,
             "domains": self.heads.linear.domains,
             "topics": self.heads.topics.names,
-            "meaning": {"beside": self.known.meaning.beside, "limit": self.known.meaning.limit},
-            "form": {"beside": self.known.form.beside, "limit": self.known.form.limit},
             "proofs": proofs,
             "card": self.card,
         }
@@ -155,28 +155,30 @@ class RouterArtifact:
             "cheap": self.cheap,
             "expensive": self.expensive,
             "as_good": self.as_good,
-            "meaning": self.known.meaning,
-            "form": self.known.form,
         }
+        means: dict[str, NDArray[Any]] = {"mean": self.heads.mean}
+        for prefix, one in (("", self.known), (_GROUNDED, self.known_grounded)):
+            if one is not None:
+                for name, part in (("meaning", one.meaning), ("form", one.form)):
+                    parts[f"{prefix}{name}"] = part
+                    head[f"{prefix}{name}"] = {"beside": part.beside, "limit": part.limit}
+                means |= {f"{prefix}known_mean": one.mean, f"{prefix}known_scale": one.scale}
         arrays = {
             f"{name}.{field.name}": value
             for name, part in parts.items()
             for field in fields(part)
             if isinstance(value := getattr(part, field.name), np.ndarray)
         }
-        small = {name: _small(value, exact=name.startswith("form.")) for name, value in arrays.items()} | {
-            "mean": self.heads.mean,
-            "known_mean": self.known.mean,
-            "known_scale": self.known.scale,
-        }
+        small = {name: _small(value, exact="form." in name) for name, value in arrays.items()} | means
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".part")
         with partial.open("wb") as opened:
             np.savez_compressed(opened, head=np.array(json.dumps(head)), seen=self.seen, **small)
         partial.replace(path)
 
-    def estimate(self, seen: Sight) -> Estimate:
+    def estimate(self, seen: Sight, population: Population) -> Estimate:
         """Return what is expected of a question; about 0.1 ms."""
+        like = self.known_grounded if population == "grounded" and self.known_grounded is not None else self.known
         cheap, expensive = self.heads.scores(seen).tolist()
         gain = expensive - cheap
         return Estimate(
@@ -184,7 +186,7 @@ class RouterArtifact:
             p_expensive=self.expensive(expensive),
             gain=gain,
             p_as_good=self.as_good(gain),
-            known=bool(self.known.knows(seen.surface[None, :], seen.vector[None, :])[0]),
+            known=bool(like.knows(seen.surface[None, :], seen.vector[None, :])[0]),
         )
 
     def covers(self, population: Population, language: Language) -> bool:
@@ -209,6 +211,15 @@ class RouterArtifact:
         # 1e-12: 0.05 asked for as 0.1 - 0.05 or the like is still 0.05.
         allowed = [cut for loss, cut in (proof.points if proof else ()) if loss <= max_quality_loss + 1e-12]
         return max(allowed, default=None)
+
+
+def _known(numbers: Mapping[str, NDArray[np.float64]], head: Mapping[str, Any], prefix: str) -> Known:
+    return Known(
+        meaning=Familiar(**_part(numbers, f"{prefix}meaning"), **head[f"{prefix}meaning"]),
+        form=Familiar(**_part(numbers, f"{prefix}form"), **head[f"{prefix}form"]),
+        mean=numbers[f"{prefix}known_mean"],
+        scale=numbers[f"{prefix}known_scale"],
+    )
 
 
 def _part(numbers: Mapping[str, NDArray[np.float64]], name: str) -> dict[str, Any]:

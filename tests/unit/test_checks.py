@@ -456,3 +456,34 @@ def test_without_any_document_an_open_bracket_or_a_hanging_word_still_breaks_off
 @pytest.mark.parametrize("answer", ["The reset link is valid for 20 minutes and", "重置链接有效期为二十分钟，之后"])
 def test_over_documents_prose_without_an_end_still_breaks_off(answer: str) -> None:
     assert "complete" in _failed("How long?", answer)
+
+
+@pytest.mark.parametrize("answer", ["within 5 working days", "五个工作日内到账"])
+def test_a_few_words_from_the_middle_of_a_document_may_answer_without_a_full_stop(answer: str) -> None:
+    assert "complete" not in _failed("How long?", answer)
+
+
+@pytest.mark.parametrize("answer", ["A password reset link", "within six working days or more", "退款六个工作日以内会"])
+def test_the_beginning_of_a_sentence_and_words_that_stand_in_no_document_still_break_off(answer: str) -> None:
+    assert "complete" in _failed("How long?", answer)
+
+
+@pytest.mark.parametrize("answer", ["Dear team,\n\nI quit.\n\n[Your Name]", "尊敬的经理：\n\n我辞职。\n\n[你的名字]", "It is arr[0].", "```\nx = [y_1]\n```"])
+def test_without_any_document_a_blank_to_fill_in_or_an_index_is_no_citation(answer: str) -> None:
+    assert "citations" not in _failed("Write a letter", answer, [])
+
+
+@pytest.mark.parametrize("answer", ["It costs nothing [fees.md].", "免费 [fees-2026]。", "It is free [3]."])
+def test_without_any_document_a_cited_one_was_still_not_given(answer: str) -> None:
+    assert "citations" in _failed("What does it cost?", answer, [])
+
+
+@pytest.mark.parametrize("answer", ["The reset link is valid for 20 minutes", "重置密码的链接二十分钟内有效"])
+def test_an_answer_that_comes_again_word_for_word_did_not_break_off(answer: str) -> None:
+    once, again = ([answer] if told else [] for told in (False, True))
+    failed = [
+        {one["name"] for one in check_answer(asked("How long?"), attempt(answer), [EN, ZH], kind="knowledge", earlier=earlier)
+         if not one["passed"]}
+        for earlier in (once, again)
+    ]  # fmt: skip
+    assert ["complete" in one for one in failed] == [True, False]

@@ -1,6 +1,7 @@
 """The router's file: what is written is read again, and nothing else is."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,8 +31,20 @@ def test_what_is_saved_is_loaded_again(tmp_path: Path) -> None:
     made.save(tmp_path / "router.npz")
     loaded = RouterArtifact.load(tmp_path / "router.npz")
     assert (loaded.version, loaded.embedder, loaded.proofs, loaded.card) == (made.version, "e", made.proofs, made.card)
-    assert loaded.estimate(SIGHT).gain == pytest.approx(made.estimate(SIGHT).gain, abs=1e-3)
+    assert loaded.estimate(SIGHT, "open").gain == pytest.approx(made.estimate(SIGHT, "open").gain, abs=1e-3)
     assert not list(tmp_path.glob("*.part"))
+
+
+def test_what_is_known_of_questions_over_documents_is_saved_apart(tmp_path: Path) -> None:
+    near = artifact_of(limit=1e6)
+    replace(near, known=artifact_of(limit=-1.0).known, known_grounded=near.known).save(tmp_path / "router.npz")
+    loaded = RouterArtifact.load(tmp_path / "router.npz")
+    assert (loaded.estimate(SIGHT, "open").known, loaded.estimate(SIGHT, "grounded").known) == (False, True)
+
+
+def test_without_enough_questions_over_documents_all_questions_say_what_is_known(tmp_path: Path) -> None:
+    artifact_of(limit=1e6).save(tmp_path / "router.npz")
+    assert RouterArtifact.load(tmp_path / "router.npz").estimate(SIGHT, "grounded").known
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"PK\x03\x04 but no archive"])
