@@ -21,6 +21,19 @@ from nodes import Knobs, paid_terms
 LOSS_SHARE = 2.0
 """Lost answers that compression may cause, for each unit of quality that may be lost: what validation finds missing is tried
 again on the full context, and half of it is assumed to come back that way (assumed, not measured: no real model was asked)."""
+MOST_LOSS = 0.05
+"""Most lost answers, whatever was promised: from there on one more of them saves less than a question that the cheap model is
+asked instead (the last 5 points of loss are worth 10 % of the tokens of the documents)."""
+
+
+def most_loss(max_quality_loss: float) -> float:
+    """Return the largest share of questions, 0..1, whose answer compression may lose under a promise."""
+    return min(LOSS_SHARE * max_quality_loss, MOST_LOSS)
+
+
+def lost_for_good(max_quality_loss: float) -> float:
+    """Return what of that is assumed not to come back: what compression spends of the promise."""
+    return most_loss(max_quality_loss) / LOSS_SHARE
 
 
 class Needs(TypedDict):
@@ -81,7 +94,7 @@ class Compress:
             state["asked"],
             state["passages"],
             tier=tier,
-            max_loss=min(LOSS_SHARE * runtime.context.max_quality_loss, 1.0),
+            max_loss=most_loss(runtime.context.max_quality_loss),
             question_vector=await self.embedder.query(state["asked"]["search_text"]),
             sentence_vectors=await self.knowledge.sentence_vectors(state["passages"]),
         )

@@ -13,6 +13,7 @@ from groat.text import count_tokens
 from groat.tracing import names
 from groat.types import Asked, Charge, Passage, Route
 from nodes import Knobs
+from nodes.compress import lost_for_good
 
 _PROMPT_WITHOUT_DOCUMENTS = 300
 """Tokens of rules, question and tags, rounded up."""
@@ -61,7 +62,9 @@ class RouteQuestion:
             domain=knobs.collection,
         )
         if knobs.tier == "auto" and looked_at:
-            route = self.allowance.settle(route, asked, max_quality_loss=knobs.max_quality_loss)
+            promise = knobs.max_quality_loss
+            spent = lost_for_good(promise) if state["passages"] else 0.0
+            route = self.allowance.settle(route, asked, max_quality_loss=promise, spent=spent)
         if (
             route["tier"] == "expensive"
             and knobs.tier == "auto"

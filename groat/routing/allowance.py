@@ -19,7 +19,7 @@ _MOST_KEYS: Final = 10_000
 
 
 class Allowance:
-    """Keeps account of a promise: every question earns its promised loss, every cheap answer spends what it may lose.
+    """Keeps account of a promise: every question earns its promised loss; cheap answers and shortened contexts spend of it.
 
     A promise of 5 % is five lost answers in a hundred questions. What proven decisions leave of that is given to questions over
     documents that are unlike all labelled ones, at an assumed loss each; when nothing is left they go to the expensive model. So
@@ -42,16 +42,17 @@ class Allowance:
         """What is left, in lost answers, by tenant, language and promise."""
         return dict(self._balances)
 
-    def settle(self, route: Route, asked: Asked, *, max_quality_loss: float) -> Route:
+    def settle(self, route: Route, asked: Asked, *, max_quality_loss: float, spent: float = 0.0) -> Route:
         """Return the route, to the cheap model where the account reaches for that, and enter it.
 
         Args:
             route: the router's decision; only one marked ``unproven`` is changed.
             asked: the question.
             max_quality_loss: the promise in force, 0..1.
+            spent: loss that something else may cause on this question, whoever answers it: shortening its documents.
         """
         key = f"{max_quality_loss:g}/{asked['language']}/{asked['tenant']}"
-        left = min(self._balances.pop(key, 0.0) + max_quality_loss, FULL)
+        left = max(min(self._balances.pop(key, 0.0) + max_quality_loss, FULL) - spent, -FULL)
         if route["tier"] == "cheap":
             left = max(left - max(route.get("gain", 0.0), 0.0), -FULL)
         elif route.get("unproven", False) and 0 < self._assumed <= left + 1e-9:

@@ -106,3 +106,10 @@ def test_an_account_goes_on_where_another_ended() -> None:
     begun = [_settled(first, UNPROVEN)["tier"] for _ in range(7)]
     second = Allowance(0.1, first.balances)
     assert [*begun, *(_settled(second, UNPROVEN)["tier"] for _ in range(23))] == expected
+
+
+def test_what_shortening_may_lose_is_paid_for_too() -> None:
+    account, free = Allowance(0.1), Allowance(0.1)
+    tiers = [account.settle(UNPROVEN, asked("How long?"), max_quality_loss=0.05, spent=0.025)["tier"] for _ in range(100)]
+    others = [free.settle(UNPROVEN, asked("How long?"), max_quality_loss=0.05)["tier"] for _ in range(100)]
+    assert (tiers.count("cheap"), others.count("cheap")) == (25, 50)
