@@ -33,9 +33,9 @@ class KeptBlocks:
         self._number = 0
 
     @property
-    def balances(self) -> dict[str, float]:
+    def accounts(self) -> dict[str, list[float]]:
         """What the promises had left after the last block that is done."""
-        path = self._balances(self._number)
+        path = self._accounts(self._number)
         return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
 
     def take_up(self, rows: Iterator[Row]) -> tuple[list[tuple[Row, Outcome]], list[Row]]:
@@ -62,10 +62,10 @@ class KeptBlocks:
         self._put_back()
         return done, read
 
-    def add(self, block: Sequence[Outcome], balances: Mapping[str, float]) -> None:
-        """Write a block down; the cache and the balances first, so that they are there for every block that counts as done."""
+    def add(self, block: Sequence[Outcome], accounts: Mapping[str, Sequence[float]]) -> None:
+        """Write a block down; the cache and the accounts first, so that they are there for every block that counts as done."""
         self._number += 1
-        _write(self._balances(self._number), json.dumps(balances))
+        _write(self._accounts(self._number), json.dumps(accounts))
         if self._cache.exists():
             partial = self._folder / "after.part"
             with closing(sqlite3.connect(self._cache)) as source, closing(sqlite3.connect(partial)) as copy:
@@ -89,8 +89,8 @@ class KeptBlocks:
     def _outcomes(self, number: int) -> Path:
         return self._folder / f"outcomes-{number:05}.jsonl"
 
-    def _balances(self, number: int) -> Path:
-        return self._folder / f"balances-{number:05}.json"
+    def _accounts(self, number: int) -> Path:
+        return self._folder / f"accounts-{number:05}.json"
 
     def _after(self, number: int) -> Path:
         return self._folder / f"after-{number:05}.sqlite"

@@ -103,11 +103,12 @@ class Row(_Part):
         return {name: _hash("\0".join(pieces)) for name, pieces in texts.items()}
 
     @cached_property
-    def has_unlisted_documents(self) -> bool:
-        """Tell whether far more tokens were counted than the question and groat's instructions have, and no document is listed."""
+    def unlisted_tokens(self) -> int:
+        """Tokens of documents that were counted and are not listed; 0 where documents are listed, or none can be told."""
         if self.documents or self.conversation is not None:
-            return False
-        return self.recorded.expensive.input_tokens - count_tokens(self.question) >= UNLISTED_TOKENS
+            return 0
+        left = self.recorded.expensive.input_tokens - count_tokens(self.question)
+        return left if left >= UNLISTED_TOKENS else 0
 
     @cached_property
     def fingerprint(self) -> str:

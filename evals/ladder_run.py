@@ -69,7 +69,7 @@ async def run_arm(arm: Arm, day: Day, vectors: VectorFile, progress: Callable[[i
     if (first := next(rows, None)) is None:
         return outcomes
     rows = chain([first], rows)
-    opened = open_world(arm, folder, day.prices, day.latencies, vectors, day.tenants, balances=kept.balances)
+    opened = open_world(arm, folder, day.prices, day.latencies, vectors, day.tenants, accounts=kept.accounts)
     async with opened as world:
         fresh = {one["id"]: one for one in outcomes if not one["hit"]}
         world.store.origins |= {entry: one["id"] for one in outcomes for entry in one["kept"]}
@@ -83,7 +83,7 @@ async def run_arm(arm: Arm, day: Day, vectors: VectorFile, progress: Callable[[i
                 if not one["hit"]:
                     fresh[one["id"]] = one
                 progress(len(outcomes))
-            kept.add(outcomes[before:], world.allowance.balances)
+            kept.add(outcomes[before:], world.allowance.accounts)
     return outcomes
 
 

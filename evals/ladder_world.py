@@ -169,8 +169,8 @@ class Unlisted(Router):
         domain: str = "",
     ) -> Route:
         """Return what the router inside decides, of documents whose nearness nobody knows where they are not listed."""
-        if not evidence.documents and _NOW.get().has_unlisted_documents:
-            evidence = Evidence(similarities=[], documents=1)
+        if not evidence.documents and _NOW.get().unlisted_tokens:
+            evidence = Evidence(similarities=[], documents=1, tokens=_NOW.get().unlisted_tokens)
         return self._inside.route(asked, vector, evidence, tier=tier, max_quality_loss=max_quality_loss, domain=domain)
 
 
@@ -232,12 +232,12 @@ async def open_world(
     vectors: VectorFile,
     tenants: Collection[str],
     *,
-    balances: Mapping[str, float] | None = None,
+    accounts: Mapping[str, Sequence[float]] | None = None,
 ) -> AsyncIterator[World]:
     """Yield the graph of an arm over stores in ``folder``, with both models on a server of its own.
 
     Audits are off: they compare texts, of which there may be none, and cost calls that belong to no question. What the promises
-    had left when an earlier run ended is taken over from ``balances``.
+    had left when an earlier run ended is taken over from ``accounts``.
     """
     models: dict[str, Tier] = {"cheap": "cheap", "expensive": "expensive"}
     current: list[Row] = []
@@ -266,7 +266,7 @@ async def open_world(
                 endpoints = {
                     tier: _reached(endpoint, url, client, blocking) for tier, endpoint in base.answerer.endpoints.items()
                 }
-                allowance = Allowance(settings.assumed_loss, balances)
+                allowance = Allowance(settings.assumed_loss, accounts)
                 services = replace(services, answerer=Answerer(endpoints), allowance=allowance)
                 yield World(
                     graph=build_graph(services), context=_context(arm), knowledge=knowledge, store=store, allowance=allowance,

@@ -26,6 +26,10 @@ MOST_LOSS = 0.05
 asked instead (the last 5 points of loss are worth 10 % of the tokens of the documents)."""
 
 
+USUALLY_KEPT = 0.4
+"""Share of the tokens that is left on average, between the promises of 1 and 5 %."""
+
+
 def most_loss(max_quality_loss: float) -> float:
     """Return the largest share of questions, 0..1, whose answer compression may lose under a promise."""
     return min(LOSS_SHARE * max_quality_loss, MOST_LOSS)

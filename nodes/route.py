@@ -13,7 +13,7 @@ from groat.text import count_tokens
 from groat.tracing import names
 from groat.types import Asked, Charge, Passage, Route
 from nodes import Knobs
-from nodes.compress import lost_for_good
+from nodes.compress import USUALLY_KEPT, lost_for_good
 
 _PROMPT_WITHOUT_DOCUMENTS = 300
 """Tokens of rules, question and tags, rounded up."""
@@ -62,9 +62,7 @@ class RouteQuestion:
             domain=knobs.collection,
         )
         if knobs.tier == "auto" and looked_at:
-            promise = knobs.max_quality_loss
-            spent = lost_for_good(promise) if state["passages"] else 0.0
-            route = self.allowance.settle(route, asked, max_quality_loss=promise, spent=spent)
+            route = self._settled(route, asked, knobs.max_quality_loss, shortens=bool(state["passages"]))
         if (
             route["tier"] == "expensive"
             and knobs.tier == "auto"
@@ -80,6 +78,21 @@ class RouteQuestion:
             failed = await self.books.record(charges, run=state["run"], tenant=asked["tenant"])
         runtime.stream_writer({names.EVENT: names.ROUTED, **route, "ledger_failed": failed})
         return {"route": route, "charges": charges, "path": ["route"]}
+
+    def _settled(self, route: Route, asked: Asked, promise: float, *, shortens: bool) -> Route:
+        """Return the route after the account of the promise; what would be saved is told by the expensive model's price."""
+        given = (
+            route.get("tokens", 0) * (USUALLY_KEPT if shortens else 1) + count_tokens(asked["text"]) + _PROMPT_WITHOUT_DOCUMENTS
+        )
+        cost = self.books.baseline(input_tokens=round(given), output_tokens=ASSUMED_OUTPUT)
+        return self.allowance.settle(
+            route,
+            asked,
+            max_quality_loss=promise,
+            # Without a price all questions are worth the same.
+            worth=1.0 if cost is None else float(cost),
+            spent=lost_for_good(promise) if shortens else 0.0,
+        )
 
     async def _spent(self, tenant: str) -> bool:
         """Tell whether a budget of the day leaves the cheap model only."""

@@ -1,8 +1,8 @@
 """What a promise leaves to be risked on questions of which nothing is proven."""
 
 from collections import OrderedDict
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
 
 from groat.types import Asked, Route
 
@@ -15,7 +15,20 @@ sense); over documents it has the answer before it.
 """
 FULL: Final = 1.0
 """Most that is saved up, in lost answers: a long quiet spell must not be followed by a long bad one."""
+RATE: Final = 0.05
+"""How fast the price of what is left follows demand."""
 _MOST_KEYS: Final = 10_000
+
+
+class Account(NamedTuple):
+    """What one promise has left."""
+
+    left: float = 0.0
+    """Lost answers that may still be risked."""
+    price: float = 0.0
+    """Least worth of a question that is let in, so that what is left goes where it saves most."""
+    usual: float = 0.0
+    """Worth of such questions, a moving average."""
 
 
 class Allowance:
@@ -23,44 +36,57 @@ class Allowance:
 
     A promise of 5 % is five lost answers in a hundred questions. What proven decisions leave of that is given to questions over
     documents that are unlike all labelled ones, at an assumed loss each; when nothing is left they go to the expensive model. So
-    the mean loss keeps the promise if the assumption holds, and exceeds it by no more than the assumption falls short. Each
-    tenant, language and promise has an account of its own, in this process: several processes keep the promise each on its own
-    questions.
+    the mean loss keeps the promise if the assumption holds, and exceeds it by no more than the assumption falls short. When more
+    questions ask than can be let in, those are that save most: a price rises while they ask for more than is earned and
+    falls while they ask for less (dual descent for online budgets: Balseiro, Lu and Mirrokni 2020). Each tenant, language and
+    promise has an account of its own, in this process: several processes keep the promise each on its own questions.
 
     Args:
         assumed: loss of one such answer, 0..1; 0 means that nothing is assumed, and nothing risked.
-        balances: what an earlier account ended with.
+        accounts: what an earlier one ended with.
     """
 
-    def __init__(self, assumed: float = ASSUMED_LOSS, balances: Mapping[str, float] | None = None) -> None:
+    def __init__(self, assumed: float = ASSUMED_LOSS, accounts: Mapping[str, Sequence[float]] | None = None) -> None:
         """Begin with nothing saved up."""
         self._assumed = assumed
-        self._balances: OrderedDict[str, float] = OrderedDict(balances or {})
+        self._accounts = OrderedDict((name, Account(*one)) for name, one in (accounts or {}).items())
 
     @property
-    def balances(self) -> dict[str, float]:
-        """What is left, in lost answers, by tenant, language and promise."""
-        return dict(self._balances)
+    def accounts(self) -> dict[str, Account]:
+        """What is left, by promise, language and tenant."""
+        return dict(self._accounts)
 
-    def settle(self, route: Route, asked: Asked, *, max_quality_loss: float, spent: float = 0.0) -> Route:
+    def settle(self, route: Route, asked: Asked, *, max_quality_loss: float, worth: float = 1.0, spent: float = 0.0) -> Route:
         """Return the route, to the cheap model where the account reaches for that, and enter it.
 
         Args:
             route: the router's decision; only one marked ``unproven`` is changed.
             asked: the question.
             max_quality_loss: the promise in force, 0..1.
+            worth: what the cheap model would save on this question, in any unit that all questions share.
             spent: loss that something else may cause on this question, whoever answers it: shortening its documents.
         """
         key = f"{max_quality_loss:g}/{asked['language']}/{asked['tenant']}"
-        left = max(min(self._balances.pop(key, 0.0) + max_quality_loss, FULL) - spent, -FULL)
+        account = self._accounts.pop(key, Account())
+        left = max(min(account.left + max_quality_loss, FULL) - spent, -FULL)
+        price, usual, wanted = account.price, account.usual, 0.0
         if route["tier"] == "cheap":
             left = max(left - max(route.get("gain", 0.0), 0.0), -FULL)
-        elif route.get("unproven", False) and 0 < self._assumed <= left + 1e-9:
-            left -= self._assumed
-            said = f"{self._assumed:.0%} loss is assumed of an answer over documents like these, and the promise reaches for it"
-            sure = round(1 - self._assumed, 6)
-            route = {**route, "tier": "cheap", "p_cheap_ok": sure, "threshold": sure, "reasons": [said, *route["reasons"]]}
-        self._balances[key] = left
-        if len(self._balances) > _MOST_KEYS:
-            self._balances.popitem(last=False)
+        elif route.get("unproven", False) and self._assumed > 0:
+            usual = usual + RATE * (worth - usual) if usual else worth
+            if worth >= price:
+                wanted = self._assumed
+                if self._assumed <= left + 1e-9:
+                    left -= self._assumed
+                    route = self._let_in(route)
+        if self._assumed > 0:
+            price = max(price + RATE * usual * (wanted + spent - max_quality_loss) / self._assumed, 0.0)
+        self._accounts[key] = Account(left, price, usual)
+        if len(self._accounts) > _MOST_KEYS:
+            self._accounts.popitem(last=False)
         return route
+
+    def _let_in(self, route: Route) -> Route:
+        said = f"{self._assumed:.0%} loss is assumed of an answer over documents like these, and the promise reaches for it"
+        sure = round(1 - self._assumed, 6)
+        return {**route, "tier": "cheap", "p_cheap_ok": sure, "threshold": sure, "reasons": [said, *route["reasons"]]}

@@ -9,6 +9,7 @@ from groat.routing.artifact import Estimate, Population, RouterArtifact
 from groat.routing.estimator import Sight
 from groat.routing.features import cues, surface
 from groat.routing.kinds import question_kind
+from groat.text import count_tokens
 from groat.types import Asked, Passage, Route, Shadow
 
 
@@ -20,6 +21,8 @@ class Evidence:
     """Cosines of the passages, best first; empty without vectors."""
     documents: int
     """How many different documents were found, with or without vectors."""
+    tokens: int = 0
+    """Of their texts."""
 
     @classmethod
     def of(cls, passages: Sequence[Passage]) -> "Evidence":
@@ -28,6 +31,7 @@ class Evidence:
         return cls(
             similarities=sorted(similarities, reverse=True),
             documents=len({passage["document_id"] for passage in passages}),
+            tokens=sum(count_tokens(passage["text"]) for passage in passages),
         )
 
 
@@ -128,6 +132,8 @@ class Router:
             other = _decided(candidate, seen, population, asked, max_quality_loss, blind=blind)
             shadow: Shadow = {"artifact": self._shadow.version, "tier": other["tier"], "p_cheap_ok": other["p_cheap_ok"]}
             decided = {**decided, "shadow": shadow}
+        if "unproven" in decided:
+            decided["tokens"] = evidence.tokens
         return {**decided, "kind": kind, "reasons": [*decided["reasons"], *(f"cue: {name}" for name in cues(asked["text"]))]}
 
 

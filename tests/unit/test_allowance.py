@@ -28,7 +28,9 @@ def _cheap(gain: float) -> Route:
 ROUTES = st.one_of(st.just(STRONG), st.just(UNPROVEN), st.floats(0, 0.05).map(_cheap))
 
 
-def _settled(account: Allowance, route: Route, *, loss: float = 0.05, tenant: str = "default", language: Language = "en") -> Route:
+def _settled(
+    account: Allowance, route: Route, *, loss: float = 0.05, tenant: str = "default", language: Language = "en"
+) -> Route:
     question = {**asked("How long?" if language == "en" else "要多久？"), "tenant": tenant, "language": language}
     return account.settle(route, question, max_quality_loss=loss)  # type: ignore[arg-type]
 
@@ -37,7 +39,7 @@ def _settled(account: Allowance, route: Route, *, loss: float = 0.05, tenant: st
 def test_a_promise_of_five_per_cent_risks_every_other_question_at_an_assumed_loss_of_ten(language: Language) -> None:
     account = Allowance(0.1)
     tiers = [_settled(account, UNPROVEN, language=language)["tier"] for _ in range(100)]
-    assert tiers.count("cheap") == 50
+    assert 48 <= tiers.count("cheap") <= 50
 
 
 @given(st.lists(ROUTES, max_size=200), st.sampled_from([0.0, 0.01, 0.02, 0.05, 0.2]))
@@ -58,7 +60,7 @@ def test_only_an_unproven_decision_is_changed_and_only_to_the_cheap_model(routes
 
 
 def test_a_risked_answer_stands_under_the_promise_and_says_why() -> None:
-    account = Allowance(0.1, {"0.05/en/default": 0.5})
+    account = Allowance(0.1, {"0.05/en/default": (0.5, 0.0, 1.0)})
     settled = _settled(account, UNPROVEN)
     assert promised(settled)
     assert (settled["p_cheap_ok"], settled["threshold"]) == (0.9, 0.9)
@@ -83,7 +85,7 @@ def test_a_long_quiet_spell_is_not_followed_by_a_long_bad_one() -> None:
     account = Allowance(0.1)
     for _ in range(10_000):
         _settled(account, STRONG)
-    assert account.balances == {"0.05/en/default": FULL}
+    assert account.accounts["0.05/en/default"].left == FULL
 
 
 @pytest.mark.parametrize("assumed", [0.0, 1.0])
@@ -93,7 +95,7 @@ def test_where_nothing_may_be_assumed_or_all_is_lost_nothing_is_risked_at_once(a
 
 
 def test_tenants_languages_and_promises_have_accounts_of_their_own() -> None:
-    account = Allowance(0.1, {"0.05/en/default": 1.0})
+    account = Allowance(0.1, {"0.05/en/default": (1.0, 0.0, 1.0)})
     assert _settled(account, UNPROVEN, tenant="other")["tier"] == "expensive"
     assert _settled(account, UNPROVEN, language="zh")["tier"] == "expensive"
     assert _settled(account, UNPROVEN, loss=0.02)["tier"] == "expensive"
@@ -104,7 +106,7 @@ def test_an_account_goes_on_where_another_ended() -> None:
     whole, first = Allowance(0.1), Allowance(0.1)
     expected = [_settled(whole, UNPROVEN)["tier"] for _ in range(30)]
     begun = [_settled(first, UNPROVEN)["tier"] for _ in range(7)]
-    second = Allowance(0.1, first.balances)
+    second = Allowance(0.1, first.accounts)
     assert [*begun, *(_settled(second, UNPROVEN)["tier"] for _ in range(23))] == expected
 
 
@@ -112,4 +114,15 @@ def test_what_shortening_may_lose_is_paid_for_too() -> None:
     account, free = Allowance(0.1), Allowance(0.1)
     tiers = [account.settle(UNPROVEN, asked("How long?"), max_quality_loss=0.05, spent=0.025)["tier"] for _ in range(100)]
     others = [free.settle(UNPROVEN, asked("How long?"), max_quality_loss=0.05)["tier"] for _ in range(100)]
-    assert (tiers.count("cheap"), others.count("cheap")) == (25, 50)
+    assert 22 <= tiers.count("cheap") <= 25 < 47 <= others.count("cheap") <= 50
+
+
+def test_what_is_left_goes_where_it_saves_most() -> None:
+    account = Allowance(0.1)
+    worths = [3.0 if place % 2 else 1.0 for place in range(1_000)]
+    let_in = [
+        account.settle(UNPROVEN, asked("How long?"), max_quality_loss=0.05, worth=worth)["tier"] == "cheap" for worth in worths
+    ]
+    dear = sum(took for took, worth in zip(let_in, worths, strict=True) if worth > 1)
+    assert sum(let_in) >= 450
+    assert dear / sum(let_in) >= 0.9

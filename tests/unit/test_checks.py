@@ -468,7 +468,10 @@ def test_the_beginning_of_a_sentence_and_words_that_stand_in_no_document_still_b
     assert "complete" in _failed("How long?", answer)
 
 
-@pytest.mark.parametrize("answer", ["Dear team,\n\nI quit.\n\n[Your Name]", "尊敬的经理：\n\n我辞职。\n\n[你的名字]", "It is arr[0].", "```\nx = [y_1]\n```"])
+@pytest.mark.parametrize(
+    "answer",
+    ["Dear team,\n\nI quit.\n\n[Your Name]", "尊敬的经理：\n\n我辞职。\n\n[你的名字]", "It is arr[0].", "```\nx = [y_1]\n```"],
+)
 def test_without_any_document_a_blank_to_fill_in_or_an_index_is_no_citation(answer: str) -> None:
     assert "citations" not in _failed("Write a letter", answer, [])
 

@@ -45,7 +45,8 @@ def test_the_beginning_of_a_sentence_and_what_stands_in_no_document_are_none(ans
 
 
 @pytest.mark.parametrize(
-    ("name", "text"), [("Johnson City", "Johnson City lies in Tennessee."), ("A.P.J. Abdul Kalam", "A.P.J. Abdul Kalam was born.")]
+    ("name", "text"),
+    [("Johnson City", "Johnson City lies in Tennessee."), ("A.P.J. Abdul Kalam", "A.P.J. Abdul Kalam was born.")],
 )
 def test_a_name_may_begin_the_sentence_that_it_was_taken_from(name: str, text: str) -> None:
     assert is_excerpt(name, [text])
