@@ -16,7 +16,7 @@ TIERS: tuple[Tier, ...] = get_args(Tier)
 WITHHELD = "…"
 """Sent in the place of an answer that has no text: no word of it can be read, since none is there."""
 UNLISTED_TOKENS = 700
-"""More tokens than this, beyond all that the row lists, are documents: groat's own instructions, tags included, are fewer than 400."""
+"""More tokens than this beside the question are documents: groat's own instructions, tags included, are fewer than 400."""
 _PLACEHOLDER = re.compile(r"\[[^\[\]]*\]")
 
 Filled = Annotated[str, StringConstraints(min_length=1, pattern=r"\S")]

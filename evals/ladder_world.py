@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from openai import DefaultAsyncHttpxClient, DefaultHttpxClient
@@ -13,6 +12,7 @@ from pydantic import SecretStr
 
 from evals.ladder_arms import Arm
 from evals.ladder_reading import Latencies
+from evals.ladder_routers import CheapFirst, Unlisted
 from evals.ladder_rows import WITHHELD, Row
 from evals.replay_server import Answered, Replay, serving
 from evals.vectors import VectorFile
@@ -27,9 +27,9 @@ from groat.cache.entry import Entry
 from groat.cache.policy import CachePolicy
 from groat.compression import Compressor, LearnedStop
 from groat.embedding import Embedder, Matrix, Vector
-from groat.routing import Allowance, Evidence, Router
+from groat.routing import Allowance, Router
 from groat.text import detect_language, sentence_spans
-from groat.types import Asked, Attempt, Passage, Route, Tier
+from groat.types import Attempt, Passage, Tier
 
 PASSAGES, TOKENS = 100, 200_000
 """All documents of a row are what retrieval returns: its own limits are out of the way."""
@@ -142,60 +142,6 @@ class TracedStore(SqliteStore):
         await super().put(entry, max_entries=max_entries)
 
 
-class Unlisted(Router):
-    """Tells the router that documents were found where the row counted them and does not list them. Else as the router inside."""
-
-    def __init__(self, inside: Router) -> None:
-        """Decide nothing itself."""
-        self._inside = inside
-
-    @property
-    def version(self) -> str:
-        """Version of the router inside."""
-        return self._inside.version
-
-    async def refresh(self) -> None:
-        """Let the router inside look for a promotion."""
-        await self._inside.refresh()
-
-    def route(
-        self,
-        asked: Asked,
-        vector: Vector | None,
-        evidence: Evidence,
-        *,
-        tier: Literal["auto", "cheap", "expensive"],
-        max_quality_loss: float,
-        domain: str = "",
-    ) -> Route:
-        """Return what the router inside decides, of documents whose nearness nobody knows where they are not listed."""
-        if not evidence.documents and _NOW.get().unlisted_tokens:
-            evidence = Evidence(similarities=[], documents=1, tokens=_NOW.get().unlisted_tokens)
-        return self._inside.route(asked, vector, evidence, tier=tier, max_quality_loss=max_quality_loss, domain=domain)
-
-
-class CheapFirst(Router):
-    """No router: the cheap model answers first, without a promise, and what validation thinks of it decides alone."""
-
-    def __init__(self, embedder: str) -> None:
-        """Need no artifact."""
-        super().__init__(None, embedder=embedder)
-
-    def route(
-        self,
-        asked: Asked,
-        vector: Vector | None,
-        evidence: Evidence,
-        *,
-        tier: Literal["auto", "cheap", "expensive"],
-        max_quality_loss: float,
-        domain: str = "",
-    ) -> Route:
-        """Return the cheap tier, whatever is asked."""
-        told = super().route(asked, vector, evidence, tier="cheap", max_quality_loss=max_quality_loss, domain=domain)
-        return {**told, "reasons": ["no router: the cheap model answers first"]}
-
-
 @dataclass(frozen=True, kw_only=True)
 class World:
     """One arm's graph, ready for one row after the other."""
@@ -278,7 +224,7 @@ def _services(base: Services, arm: Arm, vectors: VectorFile, settings: Settings)
     knowledge = RowKnowledge(vectors, settings.tenants)
     store = TracedStore(settings.data_dir / CACHE)
     answers = AnswerCache(store, base.answers.rule, policy=CachePolicy.load(None), counts=base.answers.counts)
-    router: Router = Unlisted(base.router)
+    router: Router = Unlisted(base.router, lambda: _NOW.get().unlisted_tokens)
     if "router" not in arm.levers and "cascade" in arm.levers:
         router = CheapFirst(vectors.name)
     whole = "compression" in arm.levers

@@ -22,6 +22,7 @@ from groat.answering import (
     opinion_of,
     prompt_tokens,
     settle,
+    shown,
     together,
 )
 from groat.costs import Books, Budgets, Purse, QuestionOutcome, total_text
@@ -34,8 +35,17 @@ from groat.text import count_tokens
 from groat.tracing import names
 from groat.types import BOUNDS, Acceptance, Asked, Attempt, Bounds, Charge, Check, Opinion, Passage, Route, Shortened, Source
 from groat.types import Verdict as Verdict
-from groat.validation import CUT, MEASURED_EMBEDDER, AcceptanceModel, agreement, check_answer, decide, doubtful
-from groat.validation import evidence_of, worth
+from groat.validation import (
+    CUT,
+    MEASURED_EMBEDDER,
+    AcceptanceModel,
+    agreement,
+    check_answer,
+    decide,
+    doubtful,
+    evidence_of,
+    worth,
+)
 from nodes import Knobs, paid_terms
 
 LIKELIER_WORSE = 0.5
@@ -111,7 +121,7 @@ class Validate:
             bounds=bounds,
             acceptance=acceptance,
         )
-        runtime.stream_writer({names.EVENT: names.JUDGED, **_shown(verdict)})
+        runtime.stream_writer({names.EVENT: names.JUDGED, **shown(verdict)})
         update: Update = {"verdicts": [verdict], "charges": charges, "path": ["validate"]}
         settled = None
         if verdict["step"] in {"accept", "exhausted"}:
@@ -281,15 +291,6 @@ class Validate:
             output_tokens=count_tokens(answer),
         )
         return None if cost is None else f"{cost:f}"
-
-
-def _shown(verdict: Verdict) -> Verdict:
-    """Return the verdict without what a model wrote, which may hold users' text."""
-    acceptance = verdict.get("acceptance")
-    if acceptance is None or acceptance["opinion"] is None:
-        return verdict
-    silent: list[Opinion] = [{**one, "text": ""} for one in acceptance["opinions"]]
-    return {**verdict, "acceptance": {**acceptance, "opinion": together(silent), "opinions": silent}}
 
 
 def _outcome(attempts: Sequence[Attempt], verdict: Verdict, settled: Settled) -> QuestionOutcome:

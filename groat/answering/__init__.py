@@ -5,7 +5,7 @@ from groat.answering.breaker import Breakers
 from groat.answering.chat import Answerer, Patience
 from groat.answering.endpoint import Endpoint, Reply, Sent
 from groat.answering.limits import Gate, Limiter, Limits, ProcessLimiter
-from groat.answering.opinions import Adviser, adviser_prompt, ask_adviser, mark_of, opinion_of, together
+from groat.answering.opinions import Adviser, adviser_prompt, ask_adviser, mark_of, opinion_of, shown, together
 from groat.answering.prompts import NO_ANSWER, PROMPT_VERSION, Repair, build_prompt, no_answer_text, system_messages
 from groat.answering.pruning import ChatPruner
 from groat.answering.runner import ASSUMED_OUTPUT, Watch
@@ -45,6 +45,7 @@ __all__ = [
     "opinion_of",
     "prompt_tokens",
     "settle",
+    "shown",
     "system_messages",
     "together",
     "try_answer",

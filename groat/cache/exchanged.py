@@ -29,7 +29,7 @@ def exchanged(a: str, b: str) -> bool:
     Where the sentence is even ("Graz or Wien", 区别) nothing is exchanged.
     """
     one, other = fold(a), fold(b)
-    if one == other or _EVEN.search(one) and _EVEN.search(other):
+    if one == other or (_EVEN.search(one) and _EVEN.search(other)):
         return False
     return _places_changed(_words(one), _words(other)) or _turned(one, other)
 

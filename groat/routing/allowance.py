@@ -9,9 +9,9 @@ from groat.types import Asked, Route
 ASSUMED_LOSS: Final = 0.1
 """Loss of quality of the cheap model's answer that is assumed over documents like none that anybody labelled.
 
-No measurement of those questions, or none would be needed. Where short questions were asked of a small and a large model and both
-were graded, the small one lost 8 % of the quality (389 natural questions), 18 % (373 trivia) and less than nothing (357 of common
-sense); over documents it has the answer before it.
+No measurement of those questions, or none would be needed. Where short questions were asked of a small and a large model and
+both were graded, the small one lost 8 % of the quality (389 natural questions), 18 % (373 trivia) and less than nothing (357
+of common sense); over documents it has the answer before it.
 """
 FULL: Final = 1.0
 """Most that is saved up, in lost answers: a long quiet spell must not be followed by a long bad one."""
@@ -34,12 +34,13 @@ class Account(NamedTuple):
 class Allowance:
     """Keeps account of a promise: every question earns its promised loss; cheap answers and shortened contexts spend of it.
 
-    A promise of 5 % is five lost answers in a hundred questions. What proven decisions leave of that is given to questions over
-    documents that are unlike all labelled ones, at an assumed loss each; when nothing is left they go to the expensive model. So
-    the mean loss keeps the promise if the assumption holds, and exceeds it by no more than the assumption falls short. When more
-    questions ask than can be let in, those are that save most: a price rises while they ask for more than is earned and
-    falls while they ask for less (dual descent for online budgets: Balseiro, Lu and Mirrokni 2020). Each tenant, language and
-    promise has an account of its own, in this process: several processes keep the promise each on its own questions.
+    A promise of 5 % is five lost answers in a hundred questions. What proven decisions leave of that is given to questions
+    over documents that are unlike all labelled ones, at an assumed loss each; when nothing is left they go to the expensive
+    model. So the mean loss keeps the promise if the assumption holds, and exceeds it by no more than the assumption falls
+    short. When more questions ask than can be let in, those are that save most: a price rises while they ask for more than is
+    earned and falls while they ask for less (dual descent for online budgets: Balseiro, Lu and Mirrokni 2020). Each tenant,
+    language and promise has an account of its own, in this process: several processes keep the promise each on its own
+    questions.
 
     Args:
         assumed: loss of one such answer, 0..1; 0 means that nothing is assumed, and nothing risked.

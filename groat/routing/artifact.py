@@ -169,7 +169,7 @@ class RouterArtifact:
             for field in fields(part)
             if isinstance(value := getattr(part, field.name), np.ndarray)
         }
-        small = {name: _small(value, exact="form." in name) for name, value in arrays.items()} | means
+        small: dict[str, Any] = {name: _small(value, exact="form." in name) for name, value in arrays.items()} | means
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".part")
         with partial.open("wb") as opened:

@@ -156,7 +156,7 @@ _WIDE_CITATION: Final = regex.compile(
 
 _CODE: Final = regex.compile(r"```.*?(?:```|\Z)|`[^`\n]*`", regex.DOTALL)
 _NOT_ASKED_FOR: Final = regex.compile(r"(?<=[\s\p{Han}.,;。，；])\[((?=[^\[\]\n]*[\d_./-])[^\[\]\s]+|[a-z][^\[\]\s]*)\]")
-"""A citation in an answer without documents: a name like that of a file behind a word, no blank such as [Your name] to fill in."""
+"""A citation in an answer without documents: a name like a file's behind a word, no blank such as [Your name] to fill in."""
 
 
 def _citations(text: str, passages: Sequence[Passage]) -> Check:
