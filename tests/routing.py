@@ -75,7 +75,7 @@ def artifact_of(
             mean=np.zeros(len(NAMES)),
             scale=np.ones(len(NAMES)),
         ),
-        known_grounded=None,
+        known_grounded={},
         proofs={(p, lang): Proof(rows=500, points=tuple(points)) for p in POPULATIONS for lang in LANGUAGES},
         seen=np.zeros(0, dtype=np.uint64),
         card={"date": "2026-11-24", "rows": 500},

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from importlib import resources
 from pathlib import Path
-from typing import IO, Any, Literal, cast
+from typing import IO, Any, Literal, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,10 +54,6 @@ class Estimate:
     """Whether the question is like those learned from."""
 
 
-_GROUNDED = "grounded_"
-"""Begins the names of what is known of questions over documents."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class RouterArtifact:
     """Both heads, their calibration, what is known, and the operating points."""
@@ -70,8 +66,9 @@ class RouterArtifact:
     as_good: Curve
     """From the expected gain, falling strictly."""
     known: Known
-    known_grounded: Known | None
-    """What questions over documents are like; None when too few were among those learned from to tell."""
+    known_grounded: Mapping[Language, Known]
+    """What questions over documents are like, each language by itself, since one in the middle of two languages is like none;
+    without those of which too few were learned from to tell."""
     proofs: Mapping[tuple[Population, Language], Proof]
     seen: NDArray[np.uint64]
     """Hashes of the questions that it was fitted on, sorted."""
@@ -128,7 +125,11 @@ class RouterArtifact:
             expensive=Curve(**_part(numbers, "expensive")),
             as_good=Curve(**_part(numbers, "as_good")),
             known=_known(numbers, head, ""),
-            known_grounded=_known(numbers, head, _GROUNDED) if f"{_GROUNDED}form" in head else None,
+            known_grounded={
+                language: _known(numbers, head, prefix)
+                for language in get_args(Language)
+                if f"{(prefix := _grounded(language))}form" in head
+            },
             proofs=proofs,
             seen=seen,
             card=head["card"],
@@ -157,12 +158,12 @@ class RouterArtifact:
             "as_good": self.as_good,
         }
         means: dict[str, NDArray[Any]] = {"mean": self.heads.mean}
-        for prefix, one in (("", self.known), (_GROUNDED, self.known_grounded)):
-            if one is not None:
-                for name, part in (("meaning", one.meaning), ("form", one.form)):
-                    parts[f"{prefix}{name}"] = part
-                    head[f"{prefix}{name}"] = {"beside": part.beside, "limit": part.limit}
-                means |= {f"{prefix}known_mean": one.mean, f"{prefix}known_scale": one.scale}
+        likenesses = {"": self.known, **{_grounded(name): one for name, one in self.known_grounded.items()}}
+        for prefix, one in likenesses.items():
+            for name, part in (("meaning", one.meaning), ("form", one.form)):
+                parts[f"{prefix}{name}"] = part
+                head[f"{prefix}{name}"] = {"beside": part.beside, "limit": part.limit}
+            means |= {f"{prefix}known_mean": one.mean, f"{prefix}known_scale": one.scale}
         arrays = {
             f"{name}.{field.name}": value
             for name, part in parts.items()
@@ -176,9 +177,9 @@ class RouterArtifact:
             np.savez_compressed(opened, head=np.array(json.dumps(head)), seen=self.seen, **small)
         partial.replace(path)
 
-    def estimate(self, seen: Sight, population: Population) -> Estimate:
+    def estimate(self, seen: Sight, population: Population, language: Language) -> Estimate:
         """Return what is expected of a question; about 0.1 ms."""
-        like = self.known_grounded if population == "grounded" and self.known_grounded is not None else self.known
+        like = self.known_grounded.get(language, self.known) if population == "grounded" else self.known
         cheap, expensive = self.heads.scores(seen).tolist()
         gain = expensive - cheap
         return Estimate(
@@ -211,6 +212,11 @@ class RouterArtifact:
         # 1e-12: 0.05 asked for as 0.1 - 0.05 or the like is still 0.05.
         allowed = [cut for loss, cut in (proof.points if proof else ()) if loss <= max_quality_loss + 1e-12]
         return max(allowed, default=None)
+
+
+def _grounded(language: Language) -> str:
+    """Return what the names begin with of what is known of questions over documents."""
+    return f"grounded_{language}_"
 
 
 def _known(numbers: Mapping[str, NDArray[np.float64]], head: Mapping[str, Any], prefix: str) -> Known:

@@ -3,6 +3,7 @@
 import hashlib
 import importlib.metadata
 import json
+from collections.abc import Mapping
 from typing import get_args
 
 import numpy as np
@@ -98,17 +99,19 @@ def left_out(rows: Rows, folds: NDArray[np.int64], *, prior: Heads | None = None
     return apart
 
 
-def version_hash(digest: str, grounded: Known | None) -> str:
-    """Return eight digits that tell artifacts apart: of their rows, and whether questions over documents are known apart."""
-    return hashlib.sha256(f"{digest} {grounded is not None}".encode()).hexdigest()[:8]
+def version_hash(digest: str, grounded: Mapping[Language, Known]) -> str:
+    """Return eight digits that tell artifacts apart: of their rows, and of where questions over documents are known apart."""
+    return hashlib.sha256(f"{digest} {sorted(grounded)}".encode()).hexdigest()[:8]
 
 
-def known_grounded(rows: Rows, folds: NDArray[np.int64]) -> Known | None:
-    """Learn what the questions over documents are like; None when they are fewer than LEAST_ROWS, or stand in one fold."""
-    here = np.array([bool(row.similarities) for row in rows.labelled])
-    if here.sum() < LEAST_ROWS or len(np.unique(folds[here])) < 2:
-        return None
-    return known(rows.surface[here], rows.vectors[here], folds[here])
+def known_grounded(rows: Rows, folds: NDArray[np.int64]) -> dict[Language, Known]:
+    """Learn what the questions over documents are like, where LEAST_ROWS of a language stand in more folds than one."""
+    found: dict[Language, Known] = {}
+    for language in get_args(Language):
+        here = np.array([bool(row.similarities) and row.language == language for row in rows.labelled])
+        if here.sum() >= LEAST_ROWS and len(np.unique(folds[here])) > 1:
+            found[language] = known(rows.surface[here], rows.vectors[here], folds[here])
+    return found
 
 
 def p_as_good(rows: Rows, *, seed: int = 7) -> Numbers:

@@ -173,7 +173,7 @@ def decide(
     gain, strong = np.zeros(len(looked)), np.ones(len(looked), dtype=bool)
     for place, (row, sight) in enumerate(zip(looked.rows.labelled, looked.sights, strict=True)):
         kind = kind_of(row)
-        expected, most = chosen[kind].estimate(sight, kind[0]), cuts[kind]
+        expected, most = chosen[kind].estimate(sight, *kind), cuts[kind]
         gain[place] = expected.gain
         strong[place] = most is None or not expected.known or expected.gain > most
     return Decided(gain=gain, strong=strong)

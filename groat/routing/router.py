@@ -140,7 +140,7 @@ class Router:
 def _decided(
     artifact: RouterArtifact, seen: Sight, population: Population, asked: Asked, max_quality_loss: float, *, blind: bool
 ) -> Route:
-    expected = artifact.estimate(seen, population)
+    expected = artifact.estimate(seen, population, asked["language"])
     if blind:
         # How near the documents are was known of all questions that it learned from.
         expected = replace(expected, known=False)

@@ -160,7 +160,7 @@ def test_short_questions_count_as_long_as_each_other() -> None:
 
 def test_evidence_is_read_off_the_passages() -> None:
     found = [passage("a", document="x", similarity=0.7), passage("b", document="y"), passage("c", document="x", similarity=0.9)]
-    assert Evidence.of(found) == Evidence(similarities=[0.9, 0.7], documents=2)
+    assert Evidence.of(found) == Evidence(similarities=[0.9, 0.7], documents=2, tokens=3)
     assert Evidence.of([]) == NOTHING
 
 

@@ -31,20 +31,21 @@ def test_what_is_saved_is_loaded_again(tmp_path: Path) -> None:
     made.save(tmp_path / "router.npz")
     loaded = RouterArtifact.load(tmp_path / "router.npz")
     assert (loaded.version, loaded.embedder, loaded.proofs, loaded.card) == (made.version, "e", made.proofs, made.card)
-    assert loaded.estimate(SIGHT, "open").gain == pytest.approx(made.estimate(SIGHT, "open").gain, abs=1e-3)
+    assert loaded.estimate(SIGHT, "open", "en").gain == pytest.approx(made.estimate(SIGHT, "open", "en").gain, abs=1e-3)
     assert not list(tmp_path.glob("*.part"))
 
 
 def test_what_is_known_of_questions_over_documents_is_saved_apart(tmp_path: Path) -> None:
     near = artifact_of(limit=1e6)
-    replace(near, known=artifact_of(limit=-1.0).known, known_grounded=near.known).save(tmp_path / "router.npz")
+    replace(near, known=artifact_of(limit=-1.0).known, known_grounded={"en": near.known}).save(tmp_path / "router.npz")
     loaded = RouterArtifact.load(tmp_path / "router.npz")
-    assert (loaded.estimate(SIGHT, "open").known, loaded.estimate(SIGHT, "grounded").known) == (False, True)
+    assert (loaded.estimate(SIGHT, "open", "en").known, loaded.estimate(SIGHT, "grounded", "en").known) == (False, True)
+    assert not loaded.estimate(SIGHT, "grounded", "zh").known
 
 
 def test_without_enough_questions_over_documents_all_questions_say_what_is_known(tmp_path: Path) -> None:
     artifact_of(limit=1e6).save(tmp_path / "router.npz")
-    assert RouterArtifact.load(tmp_path / "router.npz").estimate(SIGHT, "grounded").known
+    assert RouterArtifact.load(tmp_path / "router.npz").estimate(SIGHT, "grounded", "zh").known
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"PK\x03\x04 but no archive"])

@@ -48,7 +48,7 @@ def _rows(labelled: list[Labelled] | None = None, *, seed: int = 1) -> Rows:
 
 def _gain(artifact: RouterArtifact, prompt: str, language: Language) -> float:
     row = replace(_labelled(1, language=language)[0], prompt=prompt)
-    return artifact.estimate(Sight.of(prompt, surface_of(row), np.zeros(8)), "open").gain
+    return artifact.estimate(Sight.of(prompt, surface_of(row), np.zeros(8)), "open", "en").gain
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
