@@ -1,0 +1,18 @@
+"""Many questions from a file: rows in, results out in the same order, and going on after any kind of end."""
+
+from groat.batch.ordering import in_order
+from groat.batch.results import Answered, Failed, Outcome, Results, Tally
+from groat.batch.rows import BadRow, Row, count_rows, read_rows
+
+__all__ = [
+    "Answered",
+    "BadRow",
+    "Failed",
+    "Outcome",
+    "Results",
+    "Row",
+    "Tally",
+    "count_rows",
+    "in_order",
+    "read_rows",
+]

@@ -1,0 +1,268 @@
+"""``groat batch``: many questions from a file, with progress, rate limits, and going on after any kind of end."""
+
+import asyncio
+import itertools
+import signal
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from graph.batching import WINDOW_S, Asker, drop_state, kept_asker, patient, state_file, throttled
+from graph.context import Context
+from groat.batch import Answered, BadRow, Failed, Outcome, Results, Row, Tally, count_rows, in_order, read_rows
+from groat.batch.results import failed_file
+from groat.batch.rows import STANDARD_INPUT, bad_row
+from groat.errors import BadInput, ModelError
+from serve.application import Application, load_application
+from serve.cli.output import JsonOption, console, dollars, saved, write_json
+
+_AHEAD = 8
+"""Rows that may be finished before the first that is not, for each row that is worked on."""
+_AUDIT_WAIT_S = 5.0
+_TELLING_WAIT_S = 2.0
+_STOPPED = 130
+"""The exit code of a command that was interrupted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What was asked for on the command line."""
+
+    source: str
+    out: Path
+    context: Context
+    at_once: int
+    rpm: int | None
+    tpm: int | None
+    resume: bool
+    skip_bad: bool
+
+    @property
+    def again(self) -> str:
+        """Return the command that goes on."""
+        limits = "".join(f" --{name} {value}" for name, value in (("rpm", self.rpm), ("tpm", self.tpm)) if value)
+        return f"groat batch {self.source} {self.out} --max-concurrency {self.at_once}{limits} --resume"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """How a batch ended."""
+
+    tally: Tally
+    seconds: float
+    stopped: bool
+    halted: str = ""
+    """Why no further question can be asked; empty when none stands in the way."""
+
+
+def batch_command(
+    questions: Annotated[str, typer.Argument(metavar="IN", help="Rows, .jsonl or .jsonl.gz; - reads standard input.")],
+    answers: Annotated[Path, typer.Argument(metavar="OUT", help="Answers in the order of the rows, .jsonl.")],
+    max_concurrency: Annotated[
+        int, typer.Option(min=1, max=1000, help="Most questions, and requests to models, at once.")
+    ] = 16,
+    rpm: Annotated[int | None, typer.Option(min=1, help="Most requests a minute to all models together.")] = None,
+    tpm: Annotated[int | None, typer.Option(min=1, help="Most tokens a minute, in and out, to all models together.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with what OUT holds.")] = False,
+    tenant: Annotated[str, typer.Option(help="Whose documents and answers, for rows that name none.")] = "default",
+    tier: Annotated[Literal["auto", "cheap", "expensive"], typer.Option(help="Which model must answer.")] = "auto",
+    max_quality_loss: Annotated[float, typer.Option(help="Largest mean loss of quality, 0 to 1.")] = 0.01,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave broken rows out and name them.")] = False,
+    json_file: JsonOption = None,
+) -> None:
+    """Answer many questions; equal ones are answered once. Rows without an answer go to OUT's neighbour .failed.jsonl."""
+    plan = Plan(
+        source=questions,
+        out=answers,
+        context=Context(tenant=tenant, tier=tier, max_quality_loss=max_quality_loss),
+        at_once=max_concurrency,
+        rpm=rpm,
+        tpm=tpm,
+        resume=resume,
+        skip_bad=skip_bad,
+    )
+    ended = asyncio.run(_run(plan))
+    if json_file is not None:
+        write_json(summary(ended), json_file)
+    else:
+        _print(console(), plan, ended)
+    if ended.halted:
+        raise ModelError(f"{ended.halted}; then go on with: {plan.again}", failure="unknown")
+    if ended.stopped:
+        Console(stderr=True, highlight=False).print(f"stopped; go on with: {plan.again}", markup=False, soft_wrap=True)
+        raise typer.Exit(_STOPPED)
+
+
+def summary(ended: Ended) -> dict[str, Any]:
+    """Return what came of all rows so far; money in dollars."""
+    tally = ended.tally
+    return {
+        "done": tally.done,
+        "failed": tally.failed,
+        "hits": tally.hits,
+        "unverified": tally.unverified,
+        "cost": float(tally.cost_usd),
+        "baseline_cost": float(tally.baseline_cost_usd),
+        "unpriced": tally.unpriced,
+        "seconds": round(ended.seconds, 2),
+        "stopped": ended.stopped or bool(ended.halted),
+    }
+
+
+async def _run(plan: Plan) -> Ended:
+    begun = time.perf_counter()
+    total = await asyncio.to_thread(count_rows, plan.source, skip_bad=plan.skip_bad)
+    results = Results(plan.out, resume=plan.resume)
+    try:
+        rows = _unfinished(plan, results)
+        head = list(itertools.islice(rows, plan.at_once * _AHEAD))
+        async with _asker(plan, [row for row in head if isinstance(row, Row)]) as asker:
+            stop = asyncio.Event()
+            with _orderly(stop), _progress(total, results.tally) as step:
+                halted = await _work(plan, results, asker, itertools.chain(head, rows), stop, step)
+    finally:
+        results.close()
+    ended = Ended(tally=results.tally, seconds=time.perf_counter() - begun, stopped=stop.is_set() and not halted, halted=halted)
+    if not ended.stopped and not ended.halted:
+        drop_state(state_file(plan.out))
+    return ended
+
+
+def _unfinished(plan: Plan, results: Results) -> Iterator[Row | BadRow]:
+    """Yield the rows that are not written yet."""
+    finished = results.tally.rows
+    for row in read_rows(plan.source):
+        if row.number > finished:
+            if isinstance(row, BadRow) and not plan.skip_bad:
+                raise BadInput(bad_row(plan.source, row))
+            yield row
+        elif not results.belongs(row):
+            raise BadInput(f"{plan.out} holds another question at row {row.number} than {plan.source}; name another file")
+
+
+@asynccontextmanager
+async def _asker(plan: Plan, head: list[Row]) -> AsyncIterator[Asker]:
+    app = load_application()
+    throttle = throttled(app.services, at_once=plan.at_once, rpm=plan.rpm, tpm=plan.tpm)
+    state = state_file(plan.out)
+    if (plan.rpm or plan.tpm) and state.exists():
+        # What was sent before the kill counts at the provider until its minute is over.
+        await throttle.hold(max(0.0, _touched(state) + WINDOW_S - time.time()))
+    try:
+        async with kept_asker(patient(app.services, app.settings), plan.context, state, head) as asker:
+            yield asker
+    finally:
+        await _close(app)
+
+
+def _touched(state: Path) -> float:
+    return max(path.stat().st_mtime for path in state.parent.glob(f"{state.name}*"))
+
+
+async def _close(app: Application) -> None:
+    for later in (app.services.recorder, app.services.audits, app.services.route_audits):
+        if later is not None:
+            await later.close(within_s=_AUDIT_WAIT_S)
+    await asyncio.to_thread(app.tracing.flush, within_s=_TELLING_WAIT_S)
+
+
+async def _work(
+    plan: Plan, results: Results, asker: Asker, rows: Iterator[Row | BadRow], stop: asyncio.Event, step: "_Step"
+) -> str:
+    """Ask and write; return why no further question can be asked, "" when nothing stands in the way."""
+
+    async def ask(row: Row | BadRow) -> Outcome:
+        if isinstance(row, BadRow):
+            return Failed(failure="bad_input", reason=f"line {row.line}: {row.reason}")
+        return await asker.ask(row)
+
+    halted = ""
+    one_by_one = plan.source == STANDARD_INPUT
+    ahead = plan.at_once * _AHEAD
+    async for row, outcome in in_order(
+        rows, ask, at_once=plan.at_once, ahead=ahead, stop=stop, read_at_once=1 if one_by_one else 64
+    ):
+        if isinstance(outcome, Failed) and outcome.halts:
+            halted = halted or outcome.reason
+            stop.set()
+        if halted:
+            if isinstance(row, Row) and isinstance(outcome, Failed):
+                await asker.forget(row)
+            continue
+        if isinstance(outcome, Answered):
+            assert isinstance(row, Row)  # the other kind is never answered
+            results.answered(row, outcome)
+        else:
+            results.lost(row, outcome)
+        if isinstance(row, Row):
+            await asker.forget(row)
+        else:
+            typer.echo(f"left out: {plan.source}, line {row.line}: {row.reason}", err=True)
+        step(results.tally)
+    return halted
+
+
+@contextmanager
+def _orderly(stop: asyncio.Event) -> Iterator[None]:
+    """At the first SIGINT or SIGTERM end what is under way and begin nothing new; at the second end at once."""
+    loop = asyncio.get_running_loop()
+    task = asyncio.current_task()
+    assert task is not None  # who runs in a loop is one
+
+    def told() -> None:
+        if stop.is_set():
+            task.cancel()
+        stop.set()
+
+    signals = (signal.SIGINT, signal.SIGTERM)
+    for one in signals:
+        loop.add_signal_handler(one, told)
+    try:
+        yield
+    finally:
+        for one in signals:
+            loop.remove_signal_handler(one)
+
+
+class _Step:
+    """Shows how far the batch is."""
+
+    def __init__(self, progress: Progress, total: int | None, tally: Tally) -> None:
+        self._progress = progress
+        self._task = progress.add_task("", total=total, completed=tally.rows, told="")
+
+    def __call__(self, tally: Tally) -> None:
+        told = f"{tally.hits} hits, {tally.failed} failed, {dollars(tally.cost_usd)}"
+        self._progress.update(self._task, completed=tally.rows, told=told)
+
+
+@contextmanager
+def _progress(total: int | None, tally: Tally) -> Iterator[_Step]:
+    """Show a bar on standard error where that is a terminal."""
+    out = Console(stderr=True)
+    columns = (
+        BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(), TextColumn("{task.fields[told]}")
+    )  # fmt: skip
+    with Progress(*columns, console=out, disable=not out.is_terminal) as progress:
+        yield _Step(progress, total, tally)
+
+
+def _print(out: Console, plan: Plan, ended: Ended) -> None:
+    tally = ended.tally
+    cost, baseline = f"{tally.cost_usd:f}", f"{tally.baseline_cost_usd:f}"
+    less = saved(cost, baseline)
+    out.print(f"answered {tally.done}, {tally.hits} of them from the cache, {tally.unverified} unverified", markup=False)
+    if tally.failed:
+        out.print(f"failed   {tally.failed}; each with its reason in {failed_file(plan.out)}", markup=False)
+    unpriced = f"; {tally.unpriced} of unknown price are not in it" if tally.unpriced else ""
+    out.print(
+        f"cost     {dollars(cost)}; all expensive {dollars(baseline)}{', ' + less if less else ''}{unpriced}", markup=False
+    )
+    out.print(f"time     {ended.seconds:.1f} s", markup=False)
