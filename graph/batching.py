@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import tenacity
 from filelock import FileLock, Timeout
@@ -43,19 +43,7 @@ _ROUNDS = 4
 _WAIT = tenacity.wait_random_exponential(multiplier=4, max=60)
 
 
-class Asker(Protocol):
-    """Answers rows. ``ask`` may be called for many at once; ``forget`` once a row is written."""
-
-    async def ask(self, row: Row) -> Outcome:
-        """Return what came of a row; raises StorageError when no further row can be asked."""
-        ...
-
-    async def forget(self, row: Row) -> None:
-        """Drop what was kept of a row to go on with it."""
-        ...
-
-
-def throttled(services: Services, *, at_once: int, rpm: int | None, tpm: int | None) -> Throttle:
+def throttled(services: Services, *, at_once: int, rpm: int | None, tpm: int | None, window_s: float = WINDOW_S) -> Throttle:
     """Hold all requests to chat models, audits and opinions among them, to the limits of a batch; return what holds them.
 
     Args:
@@ -63,8 +51,9 @@ def throttled(services: Services, *, at_once: int, rpm: int | None, tpm: int | N
         at_once: most requests under way.
         rpm: most requests a minute; None for no limit.
         tpm: most tokens a minute, in and out; None for no limit.
+        window_s: how long such a minute is.
     """
-    throttle = Throttle(services.answerer.gate, limits=Limits(requests=rpm, tokens=tpm, window_s=WINDOW_S), at_once=at_once)
+    throttle = Throttle(services.answerer.gate, limits=Limits(requests=rpm, tokens=tpm, window_s=window_s), at_once=at_once)
     services.answerer.gate = throttle
     return throttle
 

@@ -3,9 +3,12 @@
 from groat.batch.ordering import in_order
 from groat.batch.results import Answered, Failed, Outcome, Results, Tally
 from groat.batch.rows import BadRow, Row, count_rows, read_rows
+from groat.batch.running import AHEAD, Asker, run
 
 __all__ = [
+    "AHEAD",
     "Answered",
+    "Asker",
     "BadRow",
     "Failed",
     "Outcome",
@@ -15,4 +18,5 @@ __all__ = [
     "count_rows",
     "in_order",
     "read_rows",
+    "run",
 ]

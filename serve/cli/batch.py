@@ -14,17 +14,15 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from graph.batching import WINDOW_S, Asker, drop_state, kept_asker, patient, state_file, throttled
+from graph.batching import WINDOW_S, drop_state, kept_asker, patient, state_file, throttled
 from graph.context import Context
-from groat.batch import Answered, BadRow, Failed, Outcome, Results, Row, Tally, count_rows, in_order, read_rows
+from groat.batch import AHEAD, Asker, BadRow, Results, Row, Tally, count_rows, read_rows, run
 from groat.batch.results import failed_file
 from groat.batch.rows import STANDARD_INPUT, bad_row
 from groat.errors import BadInput, ModelError
 from serve.application import Application, load_application
 from serve.cli.output import JsonOption, console, dollars, saved, write_json
 
-_AHEAD = 8
-"""Rows that may be finished before the first that is not, for each row that is worked on."""
 _AUDIT_WAIT_S = 5.0
 _TELLING_WAIT_S = 2.0
 _STOPPED = 130
@@ -122,11 +120,14 @@ async def _run(plan: Plan) -> Ended:
     results = Results(plan.out, resume=plan.resume)
     try:
         rows = _unfinished(plan, results)
-        head = list(itertools.islice(rows, plan.at_once * _AHEAD))
+        head = list(itertools.islice(rows, plan.at_once * AHEAD))
         async with _asker(plan, [row for row in head if isinstance(row, Row)]) as asker:
             stop = asyncio.Event()
-            with _orderly(stop), _progress(total, results.tally) as step:
-                halted = await _work(plan, results, asker, itertools.chain(head, rows), stop, step)
+            with _orderly(stop), _progress(plan.source, total, results.tally) as step:
+                halted = await run(
+                    itertools.chain(head, rows), asker, results, at_once=plan.at_once, stop=stop, step=step,
+                    read_at_once=1 if plan.source == STANDARD_INPUT else 64,
+                )  # fmt: skip
     finally:
         results.close()
     ended = Ended(tally=results.tally, seconds=time.perf_counter() - begun, stopped=stop.is_set() and not halted, halted=halted)
@@ -173,42 +174,6 @@ async def _close(app: Application) -> None:
     await asyncio.to_thread(app.tracing.flush, within_s=_TELLING_WAIT_S)
 
 
-async def _work(
-    plan: Plan, results: Results, asker: Asker, rows: Iterator[Row | BadRow], stop: asyncio.Event, step: "_Step"
-) -> str:
-    """Ask and write; return why no further question can be asked, "" when nothing stands in the way."""
-
-    async def ask(row: Row | BadRow) -> Outcome:
-        if isinstance(row, BadRow):
-            return Failed(failure="bad_input", reason=f"line {row.line}: {row.reason}")
-        return await asker.ask(row)
-
-    halted = ""
-    one_by_one = plan.source == STANDARD_INPUT
-    ahead = plan.at_once * _AHEAD
-    async for row, outcome in in_order(
-        rows, ask, at_once=plan.at_once, ahead=ahead, stop=stop, read_at_once=1 if one_by_one else 64
-    ):
-        if isinstance(outcome, Failed) and outcome.halts:
-            halted = halted or outcome.reason
-            stop.set()
-        if halted:
-            if isinstance(row, Row) and isinstance(outcome, Failed):
-                await asker.forget(row)
-            continue
-        if isinstance(outcome, Answered):
-            assert isinstance(row, Row)  # the other kind is never answered
-            results.answered(row, outcome)
-        else:
-            results.lost(row, outcome)
-        if isinstance(row, Row):
-            await asker.forget(row)
-        else:
-            typer.echo(f"left out: {plan.source}, line {row.line}: {row.reason}", err=True)
-        step(results.tally)
-    return halted
-
-
 @contextmanager
 def _orderly(stop: asyncio.Event) -> Iterator[None]:
     """At the first SIGINT or SIGTERM end what is under way and begin nothing new; at the second end at once."""
@@ -234,35 +199,36 @@ def _orderly(stop: asyncio.Event) -> Iterator[None]:
 class _Step:
     """Shows how far the batch is."""
 
-    def __init__(self, progress: Progress, total: int | None, tally: Tally) -> None:
+    def __init__(self, progress: Progress, source: str, total: int | None, tally: Tally) -> None:
         self._progress = progress
+        self._source = source
         self._task = progress.add_task("", total=total, completed=tally.rows, told="")
 
-    def __call__(self, tally: Tally) -> None:
+    def __call__(self, row: Row | BadRow, tally: Tally) -> None:
+        if isinstance(row, BadRow):
+            self._progress.console.print(f"left out: {self._source}, line {row.line}: {row.reason}", markup=False)
         told = f"{tally.hits} hits, {tally.failed} failed, {dollars(tally.cost_usd)}"
         self._progress.update(self._task, completed=tally.rows, told=told)
 
 
 @contextmanager
-def _progress(total: int | None, tally: Tally) -> Iterator[_Step]:
+def _progress(source: str, total: int | None, tally: Tally) -> Iterator[_Step]:
     """Show a bar on standard error where that is a terminal."""
-    out = Console(stderr=True)
+    out = Console(stderr=True, highlight=False, soft_wrap=True)
     columns = (
         BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(), TextColumn("{task.fields[told]}")
     )  # fmt: skip
     with Progress(*columns, console=out, disable=not out.is_terminal) as progress:
-        yield _Step(progress, total, tally)
+        yield _Step(progress, source, total, tally)
 
 
 def _print(out: Console, plan: Plan, ended: Ended) -> None:
     tally = ended.tally
     cost, baseline = f"{tally.cost_usd:f}", f"{tally.baseline_cost_usd:f}"
-    less = saved(cost, baseline)
+    less = f", {less}" if (less := saved(cost, baseline)) else ""
     out.print(f"answered {tally.done}, {tally.hits} of them from the cache, {tally.unverified} unverified", markup=False)
     if tally.failed:
         out.print(f"failed   {tally.failed}; each with its reason in {failed_file(plan.out)}", markup=False)
     unpriced = f"; {tally.unpriced} of unknown price are not in it" if tally.unpriced else ""
-    out.print(
-        f"cost     {dollars(cost)}; all expensive {dollars(baseline)}{', ' + less if less else ''}{unpriced}", markup=False
-    )
+    out.print(f"cost     {dollars(cost)}; all expensive {dollars(baseline)}{less}{unpriced}", markup=False)
     out.print(f"time     {ended.seconds:.1f} s", markup=False)
