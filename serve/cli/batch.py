@@ -45,8 +45,14 @@ class Plan:
     @property
     def again(self) -> str:
         """Return the command that goes on."""
-        limits = "".join(f" --{name} {value}" for name, value in (("rpm", self.rpm), ("tpm", self.tpm)) if value)
-        return f"groat batch {self.source} {self.out} --max-concurrency {self.at_once}{limits} --resume"
+        options: dict[str, object] = {
+            "max-concurrency": self.at_once, "rpm": self.rpm, "tpm": self.tpm, "tenant": self.context.tenant,
+            "tier": self.context.tier, "max-quality-loss": self.context.max_quality_loss,
+        }  # fmt: skip
+        usual = {"tenant": "default", "tier": "auto", "max-quality-loss": 0.01}
+        told = [f"--{name} {value}" for name, value in options.items() if value not in (None, usual.get(name))]
+        more = ["--resume", *(["--skip-bad"] if self.skip_bad else [])]
+        return " ".join(["groat batch", self.source, str(self.out), *told, *more])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import random
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,18 +26,15 @@ SAID = {
     "How long": "A password reset link is valid for 20 minutes. [en-reset]",
     "新密码": "新密码至少要有 10 个字符。[zh-reset]",
 }
-NOTHING = 0
 
 
 def _question(number: int) -> str:
-    return f"How long is a password reset link valid, ticket T{1000 + number}?"
+    return f"How long is a password reset link valid for product P{1000 + number}?"
 
 
 def _well(body: Body, number: int) -> Outcome:
     asked = body["messages"][-1]["content"]
-    told = next(text for beginning, text in SAID.items() if beginning in asked.split("<question>")[-1])
-    ticket = re.search(r"ticket T\d+", asked.split("<question>")[-1])
-    return Says(text=told.replace(" minutes", f" minutes, {ticket.group()}") if ticket else told, usage=COUNTED)
+    return Says(text=next(text for beginning, text in SAID.items() if f"<question>{beginning}" in asked), usage=COUNTED)
 
 
 @dataclass
@@ -166,7 +162,7 @@ async def test_what_every_row_would_meet_ends_the_batch_before_the_row(make_batc
 
 async def test_a_row_without_an_answer_stands_in_its_own_file_with_the_reason(make_batch: MakeBatch) -> None:
     def once(body: Body, number: int) -> Outcome:
-        return "bad_request" if "T1003" in body["messages"][-1]["content"] else _well(body, number)
+        return "bad_request" if "P1003" in body["messages"][-1]["content"] else _well(body, number)
 
     with serve_model(answer_with=once) as server:
         batch = make_batch(server, [_question(n) for n in range(6)])
