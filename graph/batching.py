@@ -70,14 +70,8 @@ def state_file(out: Path) -> Path:
 
 
 @asynccontextmanager
-async def kept_asker(services: Services, context: Context, state: Path, head: Sequence[Row]) -> AsyncIterator["GraphAsker"]:
-    """Yield what asks the graph, with what an earlier run of the batch left under way in ``state`` brought to its end.
-
-    Args:
-        services: the engines.
-        context: the knobs; a row may have a tenant, a language and a collection of its own.
-        state: the database of what is under way.
-        head: the first rows that are not written: only they can have been under way.
+async def keeping(state: Path) -> AsyncIterator[tuple[AsyncSqliteSaver, set[str]]]:
+    """Yield what keeps the threads of a batch in ``state``, and the names of those that an earlier run left there.
 
     Raises:
         BadInput: another process works on it.
@@ -94,14 +88,31 @@ async def kept_asker(services: Services, context: Context, state: Path, head: Se
             # Safe against a kill; after a power cut a row may be asked again.
             await saver.conn.execute("PRAGMA synchronous = NORMAL")
             async with saver.conn.execute("SELECT DISTINCT thread_id FROM checkpoints") as rows:
-                left = {str(name) for (name,) in await rows.fetchall()}
-            asker = GraphAsker(build_graph(services, checkpointer=saver), saver, context, left)
-            await asker.bring_to_an_end(head)
-            yield asker
+                yield saver, {str(name) for (name,) in await rows.fetchall()}
     except sqlite3.Error as error:
         raise StorageError(f"{state} cannot be used ({error}); make room, or move it away and go on") from error
     finally:
         lock.release()
+
+
+@asynccontextmanager
+async def kept_asker(services: Services, context: Context, state: Path, head: Sequence[Row]) -> AsyncIterator["GraphAsker"]:
+    """Yield what asks the graph, with what an earlier run of the batch left under way in ``state`` brought to its end.
+
+    Args:
+        services: the engines.
+        context: the knobs; a row may have a tenant, a language and a collection of its own.
+        state: the database of what is under way.
+        head: the first rows that are not written: only they can have been under way.
+
+    Raises:
+        BadInput: another process works on it.
+        StorageError: it cannot be used.
+    """
+    async with keeping(state) as (saver, left):
+        asker = GraphAsker(build_graph(services, checkpointer=saver), saver, context, left)
+        await asker.bring_to_an_end(head)
+        yield asker
 
 
 def drop_state(state: Path) -> None:
@@ -140,27 +151,27 @@ class GraphAsker:
             except Exception as error:  # one row that nobody thought of must not hold up all others
                 return Failed(failure="unknown", reason=f"failed with {type(error).__name__}", cost_usd=_sum(spent))
             spent.append(output["cost_usd"])
-            failure = _failure(output)
+            failure = failure_of(output)
             if failure not in _MAY_PASS or place + 1 == _ROUNDS:
                 break
             await asyncio.sleep(_pause_s(place))
         if output["answer"]:
-            return _answered(output, _sum(spent), (time.perf_counter() - begun) * 1000)
+            return answered(output, _sum(spent), (time.perf_counter() - begun) * 1000)
         return Failed(failure=failure, reason=output["error"], cost_usd=_sum(spent), halts=failure in _HALTS)
 
     async def forget(self, row: Row) -> None:
         """Delete the row's threads."""
         for place in range(_ROUNDS):
-            if place == 0 or _thread(row, place) in self._kept:
-                await self._saver.adelete_thread(_thread(row, place))
-        self._kept.difference_update(_thread(row, place) for place in range(_ROUNDS))
+            if place == 0 or thread_of(row, place) in self._kept:
+                await self._saver.adelete_thread(thread_of(row, place))
+        self._kept.difference_update(thread_of(row, place) for place in range(_ROUNDS))
 
     async def bring_to_an_end(self, rows: Sequence[Row]) -> None:
         """Finish what was under way beyond its first box, before any row that may be equal to it is asked."""
-        under_way = [(row, place) for row in rows for place in range(_ROUNDS) if _thread(row, place) in self._kept]
+        under_way = [(row, place) for row in rows for place in range(_ROUNDS) if thread_of(row, place) in self._kept]
 
         async def finish(row: Row, place: int) -> None:
-            state = await self._graph.aget_state(_config(row, place))
+            state = await self._graph.aget_state(config_of(row, place))
             if state.next and "run" in state.values:
                 with suppress(GroatError):  # it is met again, and told, at the row's turn
                     await self._run(row, place)
@@ -169,34 +180,38 @@ class GraphAsker:
 
     async def _run(self, row: Row, place: int) -> Mapping[str, Any]:
         """Return the output of one round, from its end, from where it was, or from the start."""
-        config = _config(row, place)
+        config = config_of(row, place)
         sent: Input | None = {"question": row.question}
-        if _thread(row, place) in self._kept:
+        if thread_of(row, place) in self._kept:
             state = await self._graph.aget_state(config)
             if not state.next and "answer" in state.values:
                 return state.values
             if state.next and "run" in state.values:
                 sent = None
             else:
-                await self._saver.adelete_thread(_thread(row, place))
-        self._kept.add(_thread(row, place))
-        return cast(Output, await self._graph.ainvoke(sent, config, context=self._knobs(row), durability="sync"))
-
-    def _knobs(self, row: Row) -> Context:
-        return replace(
-            self._context,
-            tenant=row.tenant or self._context.tenant,
-            language=row.lang or self._context.language,
-            collection=row.collection or self._context.collection,
-        )
+                await self._saver.adelete_thread(thread_of(row, place))
+        self._kept.add(thread_of(row, place))
+        return cast(Output, await self._graph.ainvoke(sent, config, context=knobs_of(self._context, row), durability="sync"))
 
 
-def _thread(row: Row, place: int) -> str:
+def knobs_of(context: Context, row: Row) -> Context:
+    """Return the knobs of a batch with what a row has of its own."""
+    return replace(
+        context,
+        tenant=row.tenant or context.tenant,
+        language=row.lang or context.language,
+        collection=row.collection or context.collection,
+    )
+
+
+def thread_of(row: Row, place: int = 0) -> str:
+    """Return the name of the thread of a row, in the round ``place`` of asking it."""
     return f"{row.number}:{row.digest}:{place}"
 
 
-def _config(row: Row, place: int) -> RunnableConfig:
-    return {"configurable": {"thread_id": _thread(row, place)}}
+def config_of(row: Row, place: int = 0) -> RunnableConfig:
+    """Return what names that thread to LangGraph."""
+    return {"configurable": {"thread_id": thread_of(row, place)}}
 
 
 def _pause_s(place: int) -> float:
@@ -205,7 +220,8 @@ def _pause_s(place: int) -> float:
     return _WAIT(state)
 
 
-def _failure(output: Mapping[str, Any]) -> str:
+def failure_of(output: Mapping[str, Any]) -> str:
+    """Return the kind of failure of a question without an answer, "" for one with an answer."""
     if output["answer"]:
         return ""
     return str(output["attempts"][-1].get("failure", "empty")) if output["attempts"] else "unknown"
@@ -216,7 +232,8 @@ def _sum(amounts: Sequence[str | None]) -> str | None:
     return None if len(known) < len(amounts) else f"{sum(map(Decimal, known), Decimal(0)):f}"
 
 
-def _answered(output: Mapping[str, Any], cost: str | None, latency_ms: float) -> Answered:
+def answered(output: Mapping[str, Any], cost: str | None, latency_ms: float) -> Answered:
+    """Return what is written of a question with an answer."""
     hit = output["lookup"]["outcome"] == "hit"
     return Answered(
         answer=output["answer"],

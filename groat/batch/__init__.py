@@ -3,7 +3,7 @@
 from groat.batch.ordering import in_order
 from groat.batch.results import Answered, Failed, Outcome, Results, Tally
 from groat.batch.rows import BadRow, Row, count_rows, read_rows
-from groat.batch.running import AHEAD, Asker, run
+from groat.batch.running import AHEAD, Asker, Step, run, written
 
 __all__ = [
     "AHEAD",
@@ -14,9 +14,11 @@ __all__ = [
     "Outcome",
     "Results",
     "Row",
+    "Step",
     "Tally",
     "count_rows",
     "in_order",
     "read_rows",
     "run",
+    "written",
 ]

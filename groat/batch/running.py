@@ -12,6 +12,10 @@ AHEAD = 8
 """Rows that may be finished before the first that is not, for each row that is worked on."""
 
 
+Step = Callable[[Row | BadRow, Tally], None]
+"""Is told of each row that is written, with what came of all so far."""
+
+
 class Asker(Protocol):
     """Answers rows. ``ask`` may be called for many at once; ``forget`` once a row is written."""
 
@@ -31,7 +35,7 @@ async def run(
     *,
     at_once: int,
     stop: asyncio.Event,
-    step: Callable[[Row | BadRow, Tally], None],
+    step: Step,
     read_at_once: int = 64,
 ) -> str:
     """Ask and write all rows; return why no further question can be asked, "" when nothing stands in the way.
@@ -46,10 +50,8 @@ async def run(
         read_at_once: rows that are read together; 1 for a pipe that may make one wait.
     """
 
-    async def ask(row: Row | BadRow) -> Outcome:
-        if isinstance(row, BadRow):
-            return Failed(failure="bad_input", reason=f"line {row.line}: {row.reason}")
-        return await asker.ask(row)
+    async def ask(row: Row | BadRow) -> Outcome | None:
+        return None if isinstance(row, BadRow) else await asker.ask(row)
 
     halted = ""
     async for row, outcome in in_order(rows, ask, at_once=at_once, ahead=at_once * AHEAD, stop=stop, read_at_once=read_at_once):
@@ -57,7 +59,7 @@ async def run(
             halted = halted or outcome.reason
             stop.set()
         if not halted:
-            _write(results, row, outcome)
+            written(results, row, outcome)
             step(row, results.tally)
         if isinstance(row, Row) and (not halted or isinstance(outcome, Failed)):
             # After a halt an answer that came is kept for the row's turn, and what failed is asked anew.
@@ -65,9 +67,12 @@ async def run(
     return halted
 
 
-def _write(results: Results, row: Row | BadRow, outcome: Outcome) -> None:
-    if isinstance(outcome, Answered):
-        assert isinstance(row, Row)  # the other kind is never answered
+def written(results: Results, row: Row | BadRow, outcome: Outcome | None) -> None:
+    """Write what came of a row; a bad one needs no outcome."""
+    if isinstance(row, BadRow):
+        results.lost(row, Failed(failure="bad_input", reason=f"line {row.line}: {row.reason}"))
+    elif isinstance(outcome, Answered):
         results.answered(row, outcome)
     else:
+        assert outcome is not None  # every row that is none of the bad ones was asked
         results.lost(row, outcome)

@@ -6,7 +6,8 @@ import signal
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,8 +16,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from graph.batching import WINDOW_S, drop_state, kept_asker, patient, state_file, throttled
+from graph.batching_provider import provider_asker
 from graph.context import Context
-from groat.batch import AHEAD, Asker, BadRow, Results, Row, Tally, count_rows, read_rows, run
+from groat.batch import AHEAD, Asker, BadRow, Results, Row, Step, Tally, count_rows, read_rows, run
 from groat.batch.results import failed_file
 from groat.batch.rows import STANDARD_INPUT, bad_row
 from groat.errors import BadInput, ModelError
@@ -27,6 +29,9 @@ _AUDIT_WAIT_S = 5.0
 _TELLING_WAIT_S = 2.0
 _STOPPED = 130
 """The exit code of a command that was interrupted."""
+
+
+Rows = Iterator[Row | BadRow]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +46,8 @@ class Plan:
     tpm: int | None
     resume: bool
     skip_bad: bool
+    provider_batch: bool = False
+    poll_s: float = 30.0
 
     @property
     def again(self) -> str:
@@ -51,7 +58,9 @@ class Plan:
         }  # fmt: skip
         usual = {"tenant": "default", "tier": "auto", "max-quality-loss": 0.01}
         told = [f"--{name} {value}" for name, value in options.items() if value not in (None, usual.get(name))]
-        more = ["--resume", *(["--skip-bad"] if self.skip_bad else [])]
+        more = ["--resume"]
+        more += ["--skip-bad"] if self.skip_bad else []
+        more += ["--provider-batch"] if self.provider_batch else []
         return " ".join(["groat batch", self.source, str(self.out), *told, *more])
 
 
@@ -60,10 +69,14 @@ class Ended:
     """How a batch ended."""
 
     tally: Tally
-    seconds: float
-    stopped: bool
+    seconds: float = 0.0
+    stopped: bool = False
     halted: str = ""
     """Why no further question can be asked; empty when none stands in the way."""
+    bought: int = 0
+    """Replies from a provider's batches."""
+    spared_usd: Decimal | None = None
+    """What their rates saved against the plain prices; None when a rate is unknown."""
 
 
 def batch_command(
@@ -79,6 +92,11 @@ def batch_command(
     tier: Annotated[Literal["auto", "cheap", "expensive"], typer.Option(help="Which model must answer.")] = "auto",
     max_quality_loss: Annotated[float, typer.Option(help="Largest mean loss of quality, 0 to 1.")] = 0.01,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave broken rows out and name them.")] = False,
+    provider_batch: Annotated[
+        bool,
+        typer.Option("--provider-batch", help="Buy the models' replies at the provider's batch endpoint, within a day."),
+    ] = False,
+    poll: Annotated[float, typer.Option(min=0.01, metavar="SECONDS", help="Between two looks at a provider's batch.")] = 30.0,
     json_file: JsonOption = None,
 ) -> None:
     """Answer many questions; equal ones are answered once. Rows without an answer go to OUT's neighbour .failed.jsonl."""
@@ -91,6 +109,8 @@ def batch_command(
         tpm=tpm,
         resume=resume,
         skip_bad=skip_bad,
+        provider_batch=provider_batch,
+        poll_s=poll,
     )
     ended = asyncio.run(_run(plan))
     if json_file is not None:
@@ -116,6 +136,8 @@ def summary(ended: Ended) -> dict[str, Any]:
         "baseline_cost": float(tally.baseline_cost_usd),
         "unpriced": tally.unpriced,
         "seconds": round(ended.seconds, 2),
+        "provider_batch_replies": ended.bought,
+        "provider_batch_saved": None if ended.spared_usd is None else float(ended.spared_usd),
         "stopped": ended.stopped or bool(ended.halted),
     }
 
@@ -124,25 +146,45 @@ async def _run(plan: Plan) -> Ended:
     begun = time.perf_counter()
     total = await asyncio.to_thread(count_rows, plan.source, skip_bad=plan.skip_bad)
     results = Results(plan.out, resume=plan.resume)
+    stop = asyncio.Event()
     try:
         rows = _unfinished(plan, results)
-        head = list(itertools.islice(rows, plan.at_once * AHEAD))
-        async with _asker(plan, [row for row in head if isinstance(row, Row)]) as asker:
-            stop = asyncio.Event()
-            with _orderly(stop), _progress(plan.source, total, results.tally) as step:
-                halted = await run(
-                    itertools.chain(head, rows), asker, results, at_once=plan.at_once, stop=stop, step=step,
-                    read_at_once=1 if plan.source == STANDARD_INPUT else 64,
-                )  # fmt: skip
+        with _orderly(stop), _progress(plan.source, total, results.tally) as step:
+            work = _bought(plan, results, rows, stop, step) if plan.provider_batch else _asked(plan, results, rows, stop, step)
+            ended = await work
     finally:
         results.close()
-    ended = Ended(tally=results.tally, seconds=time.perf_counter() - begun, stopped=stop.is_set() and not halted, halted=halted)
+    ended = replace(ended, seconds=time.perf_counter() - begun, stopped=stop.is_set() and not ended.halted)
     if not ended.stopped and not ended.halted:
         drop_state(state_file(plan.out))
     return ended
 
 
-def _unfinished(plan: Plan, results: Results) -> Iterator[Row | BadRow]:
+async def _asked(plan: Plan, results: Results, rows: Rows, stop: asyncio.Event, step: Step) -> Ended:
+    """Ask the graph of this process, row by row."""
+    head = list(itertools.islice(rows, plan.at_once * AHEAD))
+    async with _asker(plan, [row for row in head if isinstance(row, Row)]) as asker:
+        halted = await run(
+            itertools.chain(head, rows), asker, results, at_once=plan.at_once, stop=stop, step=step,
+            read_at_once=1 if plan.source == STANDARD_INPUT else 64,
+        )  # fmt: skip
+    return Ended(tally=results.tally, halted=halted)
+
+
+async def _bought(plan: Plan, results: Results, rows: Rows, stop: asyncio.Event, step: Step) -> Ended:
+    """Have the models' replies bought through the provider's batch endpoint."""
+    app = load_application()
+    state = state_file(plan.out)
+    try:
+        async with provider_asker(app.services, plan.context, state, poll_s=plan.poll_s, at_once=plan.at_once) as asker:
+            halted = await asker.run(rows, results, stop=stop, step=step)
+            spared, bought = await asker.savings()
+    finally:
+        await _close(app)
+    return Ended(tally=results.tally, halted=halted, bought=bought, spared_usd=spared)
+
+
+def _unfinished(plan: Plan, results: Results) -> Rows:
     """Yield the rows that are not written yet."""
     finished = results.tally.rows
     for row in read_rows(plan.source):
@@ -237,4 +279,7 @@ def _print(out: Console, plan: Plan, ended: Ended) -> None:
         out.print(f"failed   {tally.failed}; each with its reason in {failed_file(plan.out)}", markup=False)
     unpriced = f"; {tally.unpriced} of unknown price are not in it" if tally.unpriced else ""
     out.print(f"cost     {dollars(cost)}; all expensive {dollars(baseline)}{less}{unpriced}", markup=False)
+    if ended.bought:
+        less = "unknown, since a batch rate is" if ended.spared_usd is None else dollars(ended.spared_usd)
+        out.print(f"batch    {ended.bought} replies at the provider's batch rates, saved {less}", markup=False)
     out.print(f"time     {ended.seconds:.1f} s", markup=False)
