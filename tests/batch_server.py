@@ -149,28 +149,20 @@ def serve_batches(answering: Callable[[Body], Fate], *, looks: int | None = 2, r
         thread.join()
 
 
-def _exchange(state: BatchServer, method: str, path: str, content: bytes, kind: str) -> tuple[int, Any]:
+def _exchange(state: BatchServer, method: str, path: str, sent: bytes, kind: str) -> tuple[int, Any]:
     parts = urlsplit(path)
     state.seen.append(f"{method} {parts.path}")
     match method, parts.path.split("/")[2:]:
         case "POST", ["files"]:
-            form = message_from_bytes(f"content-type: {kind}\r\n\r\n".encode() + content)
-            fields = {
-                part.get_param("name", header="content-disposition"): part for part in form.walk() if not part.is_multipart()
-            }
-            name = f"file-{len(state.files)}"
-            state.files[name] = fields["file"].get_payload(decode=True)
-            return 200, {
-                "id": name,
-                "object": "file",
-                "bytes": 1,
-                "created_at": 1,
-                "filename": "f",
-                "purpose": "batch",
-                "status": "processed",
-            }
+            form = message_from_bytes(f"content-type: {kind}\r\n\r\n".encode() + sent)
+            (file,) = [one for one in form.walk() if one.get_param("name", header="content-disposition") == "file"]
+            name, content = f"file-{len(state.files)}", file.get_payload(decode=True)
+            assert isinstance(content, bytes)  # a part of a form holds text
+            state.files[name] = content
+            head = {"id": name, "object": "file", "bytes": len(content), "created_at": 1, "filename": "f"}
+            return 200, {**head, "purpose": "batch", "status": "processed"}
         case "POST", ["batches"]:
-            return 200, state.create(json.loads(content))
+            return 200, state.create(json.loads(sent))
         case "GET", ["batches"]:
             after = parse_qs(parts.query).get("after")
             shown = [] if after else [state.shown(name) for name in state.batches]
