@@ -24,6 +24,7 @@ from groat.batch.rows import STANDARD_INPUT, bad_row
 from groat.errors import BadInput, ModelError
 from serve.application import Application, load_application
 from serve.cli.output import JsonOption, console, dollars, saved, write_json
+from serve.remote_batch import ServerAsker, check_server
 
 _AUDIT_WAIT_S = 5.0
 _TELLING_WAIT_S = 2.0
@@ -48,13 +49,15 @@ class Plan:
     skip_bad: bool
     provider_batch: bool = False
     poll_s: float = 30.0
+    server: str = ""
+    """Address of the LangGraph server that answers; empty for the graph of this process."""
 
     @property
     def again(self) -> str:
         """Return the command that goes on."""
         options: dict[str, object] = {
             "max-concurrency": self.at_once, "rpm": self.rpm, "tpm": self.tpm, "tenant": self.context.tenant,
-            "tier": self.context.tier, "max-quality-loss": self.context.max_quality_loss,
+            "tier": self.context.tier, "max-quality-loss": self.context.max_quality_loss, "server": self.server or None,
         }  # fmt: skip
         usual = {"tenant": "default", "tier": "auto", "max-quality-loss": 0.01}
         told = [f"--{name} {value}" for name, value in options.items() if value not in (None, usual.get(name))]
@@ -97,9 +100,12 @@ def batch_command(
         typer.Option("--provider-batch", help="Buy the models' replies at the provider's batch endpoint, within a day."),
     ] = False,
     poll: Annotated[float, typer.Option(min=0.01, metavar="SECONDS", help="Between two looks at a provider's batch.")] = 30.0,
+    server: Annotated[str, typer.Option(metavar="URL", help="Fan out over the workers of this LangGraph server.")] = "",
     json_file: JsonOption = None,
 ) -> None:
     """Answer many questions; equal ones are answered once. Rows without an answer go to OUT's neighbour .failed.jsonl."""
+    if server and (provider_batch or rpm or tpm):
+        raise BadInput("--server takes neither --provider-batch nor --rpm and --tpm; set GROAT_CHEAP_RPM and the like there")
     plan = Plan(
         source=questions,
         out=answers,
@@ -111,6 +117,7 @@ def batch_command(
         skip_bad=skip_bad,
         provider_batch=provider_batch,
         poll_s=poll,
+        server=server,
     )
     ended = asyncio.run(_run(plan))
     if json_file is not None:
@@ -198,6 +205,10 @@ def _unfinished(plan: Plan, results: Results) -> Rows:
 
 @asynccontextmanager
 async def _asker(plan: Plan, head: list[Row]) -> AsyncIterator[Asker]:
+    if plan.server:
+        await check_server(plan.server)
+        yield ServerAsker(plan.server, plan.context, plan.out)
+        return
     app = load_application()
     throttle = throttled(app.services, at_once=plan.at_once, rpm=plan.rpm, tpm=plan.tpm)
     state = state_file(plan.out)
