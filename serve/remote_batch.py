@@ -45,6 +45,10 @@ class ServerAsker:
         self._context = context
         self._batch = out.resolve()
 
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
     async def ask(self, row: Row) -> Outcome:
         """Return what came of a row; the server has it in its queue until a worker is free."""
         begun = time.perf_counter()

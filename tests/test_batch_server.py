@@ -12,6 +12,7 @@ from groat.batch import Results, read_rows, run
 from groat.errors import GroatError
 from serve.remote_batch import ServerAsker, check_server
 from tests.dev_server import serve_graph
+from tests.forked import begin, forking
 from tests.model_server import COUNTED, Body, Outcome, Says, serve_model
 from tests.test_batch_command import DOCUMENTS, _well
 
@@ -55,8 +56,6 @@ async def test_rows_run_on_the_server_in_order_equal_ones_once_and_a_restart_joi
 
 
 def _ingest(folder: Path, environ: dict[str, str]) -> None:
-    from tests.forked import begin, forking
-
     process = begin(forking(), ["ingest", "docs"], folder=folder, environ=environ, log=folder / "log.txt")
     process.join(120)
     assert process.exitcode == 0, (folder / "log.txt").read_text(encoding="utf-8")
@@ -74,6 +73,7 @@ async def _run(folder: Path, url: str, *, resume: bool = False, stop_after: int 
     try:
         assert await run(rows, asker, results, at_once=4, stop=stop, step=step) == ""
     finally:
+        await asker.close()
         results.close()
     return results.tally.rows
 

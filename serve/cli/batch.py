@@ -207,7 +207,11 @@ def _unfinished(plan: Plan, results: Results) -> Rows:
 async def _asker(plan: Plan, head: list[Row]) -> AsyncIterator[Asker]:
     if plan.server:
         await check_server(plan.server)
-        yield ServerAsker(plan.server, plan.context, plan.out)
+        remote = ServerAsker(plan.server, plan.context, plan.out)
+        try:
+            yield remote
+        finally:
+            await remote.close()
         return
     app = load_application()
     throttle = throttled(app.services, at_once=plan.at_once, rpm=plan.rpm, tpm=plan.tpm)
