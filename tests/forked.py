@@ -1,9 +1,13 @@
 """The ``groat`` command in processes that a test may kill, forked from one that has imported it already."""
 
+import json
 import multiprocessing
 import os
+import socketserver
 import sys
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 
@@ -36,3 +40,44 @@ def _run(arguments: list[str], folder: str, environ: dict[str, str], log: str) -
     from serve.cli.main import main  # imported by the server that this process was forked from
 
     main()
+
+
+_WRAPPER = """#!{python}
+import json, os, socket, sys
+asked = socket.socket(socket.AF_UNIX)
+asked.connect({address!r})
+environ = {{name: value for name, value in os.environ.items() if name.startswith(("GROAT_", "OPENAI_"))}}
+log = os.path.abspath(f".groat-log-{{os.getpid()}}")
+told = asked.makefile("rw")
+told.write(json.dumps([sys.argv[1:], os.getcwd(), environ, log]) + "\\n")
+told.flush()
+code = json.loads(told.readline())
+sys.stdout.write(open(log, encoding="utf-8").read())
+os.remove(log)
+sys.exit(code)
+"""
+
+
+@contextmanager
+def groat_on_path(context: ForkServerContext, folder: Path) -> Iterator[Path]:
+    """Put a command ``groat`` into a folder, whose processes are forked; yield the folder."""
+    address = str(folder / "groat.sock")
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            arguments, where, environ, log = json.loads(self.rfile.readline())
+            process = begin(context, arguments, folder=Path(where), environ=environ, log=Path(log))
+            process.join(300)
+            self.wfile.write(f"{json.dumps(process.exitcode)}\n".encode())
+
+    wrapper = folder / "groat"
+    wrapper.write_text(_WRAPPER.format(python=sys.executable, address=address), encoding="utf-8")
+    wrapper.chmod(0o755)
+    with socketserver.ThreadingUnixStreamServer(address, Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield folder
+        finally:
+            server.shutdown()
+            thread.join()
