@@ -7,23 +7,21 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from graph.batching import WINDOW_S, drop_state, kept_asker, patient, state_file, throttled
 from graph.batching_provider import provider_asker
 from graph.context import Context
-from groat.batch import AHEAD, Asker, BadRow, Results, Row, Step, Tally, count_rows, read_rows, run
-from groat.batch.results import failed_file
+from groat.batch import AHEAD, Asker, BadRow, Results, Row, Step, count_rows, read_rows, run
 from groat.batch.rows import STANDARD_INPUT, bad_row
 from groat.errors import BadInput, ModelError
 from serve.application import Application, load_application
-from serve.cli.output import JsonOption, console, dollars, saved, write_json
+from serve.cli.batch_told import Ended, progress, show, summary
+from serve.cli.output import JsonOption, console, write_json
 from serve.remote_batch import ServerAsker, check_server
 
 _AUDIT_WAIT_S = 5.0
@@ -67,21 +65,6 @@ class Plan:
         return " ".join(["groat batch", self.source, str(self.out), *told, *more])
 
 
-@dataclass(frozen=True, kw_only=True)
-class Ended:
-    """How a batch ended."""
-
-    tally: Tally
-    seconds: float = 0.0
-    stopped: bool = False
-    halted: str = ""
-    """Why no further question can be asked; empty when none stands in the way."""
-    bought: int = 0
-    """Replies from a provider's batches."""
-    spared_usd: Decimal | None = None
-    """What their rates saved against the plain prices; None when a rate is unknown."""
-
-
 def batch_command(
     questions: Annotated[str, typer.Argument(metavar="IN", help="Rows, .jsonl or .jsonl.gz; - reads standard input.")],
     answers: Annotated[Path, typer.Argument(metavar="OUT", help="Answers in the order of the rows, .jsonl.")],
@@ -119,34 +102,19 @@ def batch_command(
         poll_s=poll,
         server=server,
     )
-    ended = asyncio.run(_run(plan))
+    try:
+        ended = asyncio.run(_run(plan))
+    except asyncio.CancelledError:  # a second Ctrl-C: nothing is lost, and nothing more is waited for
+        raise typer.Exit(_STOPPED) from None
     if json_file is not None:
         write_json(summary(ended), json_file)
     else:
-        _print(console(), plan, ended)
+        show(console(), plan.out, ended)
     if ended.halted:
         raise ModelError(f"{ended.halted}; then go on with: {plan.again}", failure="unknown")
     if ended.stopped:
         Console(stderr=True, highlight=False).print(f"stopped; go on with: {plan.again}", markup=False, soft_wrap=True)
         raise typer.Exit(_STOPPED)
-
-
-def summary(ended: Ended) -> dict[str, Any]:
-    """Return what came of all rows so far; money in dollars."""
-    tally = ended.tally
-    return {
-        "done": tally.done,
-        "failed": tally.failed,
-        "hits": tally.hits,
-        "unverified": tally.unverified,
-        "cost": float(tally.cost_usd),
-        "baseline_cost": float(tally.baseline_cost_usd),
-        "unpriced": tally.unpriced,
-        "seconds": round(ended.seconds, 2),
-        "provider_batch_replies": ended.bought,
-        "provider_batch_saved": None if ended.spared_usd is None else float(ended.spared_usd),
-        "stopped": ended.stopped or bool(ended.halted),
-    }
 
 
 async def _run(plan: Plan) -> Ended:
@@ -156,7 +124,7 @@ async def _run(plan: Plan) -> Ended:
     stop = asyncio.Event()
     try:
         rows = _unfinished(plan, results)
-        with _orderly(stop), _progress(plan.source, total, results.tally) as step:
+        with _orderly(stop), progress(plan.source, total, results.tally) as step:
             work = _bought(plan, results, rows, stop, step) if plan.provider_batch else _asked(plan, results, rows, stop, step)
             ended = await work
     finally:
@@ -169,7 +137,8 @@ async def _run(plan: Plan) -> Ended:
 
 async def _asked(plan: Plan, results: Results, rows: Rows, stop: asyncio.Event, step: Step) -> Ended:
     """Ask the graph of this process, row by row."""
-    head = list(itertools.islice(rows, plan.at_once * AHEAD))
+    # Only what an earlier run left under way needs a look ahead, for which a pipe would make one wait.
+    head = list(itertools.islice(rows, plan.at_once * AHEAD)) if state_file(plan.out).exists() else []
     async with _asker(plan, [row for row in head if isinstance(row, Row)]) as asker:
         halted = await run(
             itertools.chain(head, rows), asker, results, at_once=plan.at_once, stop=stop, step=step,
@@ -257,44 +226,3 @@ def _orderly(stop: asyncio.Event) -> Iterator[None]:
     finally:
         for one in signals:
             loop.remove_signal_handler(one)
-
-
-class _Step:
-    """Shows how far the batch is."""
-
-    def __init__(self, progress: Progress, source: str, total: int | None, tally: Tally) -> None:
-        self._progress = progress
-        self._source = source
-        self._task = progress.add_task("", total=total, completed=tally.rows, told="")
-
-    def __call__(self, row: Row | BadRow, tally: Tally) -> None:
-        if isinstance(row, BadRow):
-            self._progress.console.print(f"left out: {self._source}, line {row.line}: {row.reason}", markup=False)
-        told = f"{tally.hits} hits, {tally.failed} failed, {dollars(tally.cost_usd)}"
-        self._progress.update(self._task, completed=tally.rows, told=told)
-
-
-@contextmanager
-def _progress(source: str, total: int | None, tally: Tally) -> Iterator[_Step]:
-    """Show a bar on standard error where that is a terminal."""
-    out = Console(stderr=True, highlight=False, soft_wrap=True)
-    columns = (
-        BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(), TextColumn("{task.fields[told]}")
-    )  # fmt: skip
-    with Progress(*columns, console=out, disable=not out.is_terminal) as progress:
-        yield _Step(progress, source, total, tally)
-
-
-def _print(out: Console, plan: Plan, ended: Ended) -> None:
-    tally = ended.tally
-    cost, baseline = f"{tally.cost_usd:f}", f"{tally.baseline_cost_usd:f}"
-    less = f", {less}" if (less := saved(cost, baseline)) else ""
-    out.print(f"answered {tally.done}, {tally.hits} of them from the cache, {tally.unverified} unverified", markup=False)
-    if tally.failed:
-        out.print(f"failed   {tally.failed}; each with its reason in {failed_file(plan.out)}", markup=False)
-    unpriced = f"; {tally.unpriced} of unknown price are not in it" if tally.unpriced else ""
-    out.print(f"cost     {dollars(cost)}; all expensive {dollars(baseline)}{less}{unpriced}", markup=False)
-    if ended.bought:
-        less = "unknown, since a batch rate is" if ended.spared_usd is None else dollars(ended.spared_usd)
-        out.print(f"batch    {ended.bought} replies at the provider's batch rates, saved {less}", markup=False)
-    out.print(f"time     {ended.seconds:.1f} s", markup=False)
