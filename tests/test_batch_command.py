@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests.batch_server import serve_batches
 from tests.forked import begin, forking
 from tests.model_server import COUNTED, Body, ModelServer, Outcome, Says, serve_model
 
@@ -54,6 +55,7 @@ class Home:
         for name, text in DOCUMENTS.items():
             (folder / "docs" / f"{name}.md").write_text(f"---\nid: {name}\n---\n{text}", encoding="utf-8")
         self.server: ModelServer | None = None
+        self.provider = ""
         assert self.groat("ingest", "docs") == 0
 
     def write(self, questions: list[str]) -> None:
@@ -65,9 +67,9 @@ class Home:
         environ = {"GROAT_DATA_DIR": str(self.folder / "data"), "GROAT_JUDGE": "off"}
         # What is drawn to be looked at again would be asked twice.
         environ |= {"GROAT_AUDIT_SHARE": "0", "GROAT_ROUTE_AUDIT_SHARE": "0"}
-        if self.server is not None:
+        if address := self.provider or (self.server.url if self.server else ""):
             models = {"GROAT_CHEAP_MODEL": "gpt-5-mini", "GROAT_EXPENSIVE_MODEL": "gpt-5.2"}
-            environ |= {"OPENAI_API_KEY": "sk-test", "OPENAI_BASE_URL": self.server.url, **models}
+            environ |= {"OPENAI_API_KEY": "sk-test", "OPENAI_BASE_URL": address, **models}
         process = begin(self._context, arguments, folder=self.folder, environ=environ, log=self.folder / "log.txt")
         assert process.pid is not None
         if during is not None:
@@ -142,6 +144,39 @@ def test_a_batch_that_is_killed_five_times_gives_what_one_gives_that_is_not(tmp_
     assert len(asked) == 40
     assert asked.total() - 40 <= KILLS * AT_ONCE
     assert not list(home.folder.glob("out.state*")) + list(home.folder.glob("out.failed*"))
+
+
+def test_a_provider_batch_that_is_killed_while_it_waits_is_collected_and_paid_for_once(
+    tmp_path: Path, context: ForkServerContext
+) -> None:
+    def say(body: Body) -> str:
+        found = _well(body, 0)
+        assert isinstance(found, Says)
+        return found.text
+
+    questions = _questions()[:12]
+    with serve_batches(say, looks=None) as server:
+        home = Home(tmp_path / "home", context)
+        home.provider = server.url
+        home.write(questions)
+
+        def kill(process: int) -> None:
+            wait_until = time.monotonic() + 60
+            while not server.batches and time.monotonic() < wait_until:
+                time.sleep(0.01)
+            time.sleep(0.2)
+            os.kill(process, signal.SIGKILL)
+
+        assert home.batch("--provider-batch", "--poll", "0.05", during=kill) == -signal.SIGKILL, home.told()
+        assert home.batch("--provider-batch", "--poll", "0.05", "--resume", during=kill) == -signal.SIGKILL, home.told()
+        server.looks = 0
+        assert home.batch("--provider-batch", "--poll", "0.05", "--resume") == 0, home.told()
+    assert [line["question"] for line in home.lines()] == questions
+    assert len(server.batches) == 1
+    assert len(server.billed) == len(home.paid()) == len(set(questions))
+    # 100 tokens in and 20 out each, at half of the list price of gpt-5-mini.
+    assert home.summary()["cost"] == pytest.approx(len(set(questions)) * (100 * 0.25e-6 + 20 * 2e-6) / 2)
+    assert home.summary()["provider_batch_saved"] == pytest.approx(home.summary()["cost"])
 
 
 def test_an_interrupt_ends_what_is_under_way_and_says_how_to_go_on(tmp_path: Path, context: ForkServerContext) -> None:
