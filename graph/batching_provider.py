@@ -173,20 +173,20 @@ class ProviderAsker:
             return None
         config, knobs = config_of(row), knobs_of(self._context, row)
         state = await self._graph.aget_state(config)
-        if not state.values or (state.next and "run" not in state.values):
+        if not state.values or (state.tasks and "run" not in state.values):
             await self._saver.adelete_thread(thread_of(row))
             await self._graph.ainvoke(
                 {"question": row.question}, config, context=knobs, interrupt_before=_ANSWERS, durability="sync"
             )
             state = await self._graph.aget_state(config)
-        while state.next:
+        while state.tasks:
             ahead = _same(state.values)
             if ahead is not None and (leader is None or await self._orders.is_open(ahead)):
                 # It asks what another one asks already, and comes back for that answer.
                 await self._orders.follow(thread_of(row), ahead)
                 await self._saver.adelete_thread(thread_of(row))
                 return None
-            error = await self._reply_or_order(row, state.next[0], state.values)
+            error = await self._reply_or_order(row, state.tasks[0].name, state.values)
             if error is not None:
                 return error if isinstance(error, Failed) else None
             # The provider may have taken a day.

@@ -1,10 +1,12 @@
 """A batch through the whole graph, over real HTTP to a server that counts and bills."""
 
 import asyncio
+import contextlib
 import json
 import random
+import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -144,10 +146,38 @@ async def test_a_batch_that_is_stopped_goes_on_and_pays_for_nothing_twice(make_b
     assert await batch.world.cost() == last.cost_usd
 
 
+@pytest.mark.parametrize("seed", range(3))
+async def test_a_batch_that_is_cut_off_again_and_again_pays_for_each_answer_once(make_batch: MakeBatch, seed: int) -> None:
+    chance = random.Random(seed)
+    questions = [_question(n % 10) for n in range(40)]
+
+    def slowly(body: Body, number: int) -> Outcome:
+        return replace(_well(body, number), delay_s=0.03)  # type: ignore[type-var]  # it says something
+
+    with serve_model(answer_with=slowly) as server:
+        batch = make_batch(server, questions)
+        for _ in range(5):
+            running = asyncio.create_task(batch.run(resume=True))
+            await asyncio.sleep(chance.random() * 0.4)
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+        tally = await batch.run(resume=True)
+        await server.settled()
+    assert batch.lines("out.failed.jsonl") == []
+    assert tally.done == 40
+    assert [line["question"] for line in batch.lines()] == questions
+    # What the server had said when it was cut off is on its bill as well; nobody here heard it.
+    with contextlib.closing(sqlite3.connect(batch.folder / "ledger.sqlite")) as ledger:
+        heard = ledger.execute("SELECT count(*) FROM charges WHERE kind = 'chat' AND outcome = 'ok'").fetchone()
+    assert heard == (10,)
+    assert len(server.bill) == len(batch.world.paid())
+
+
 @pytest.mark.parametrize("refusal", ["unauthorized", Refuses(status=429, code="insufficient_quota")], ids=["key", "quota"])
 async def test_what_every_row_would_meet_ends_the_batch_before_the_row(make_batch: MakeBatch, refusal: Outcome) -> None:
     def once(body: Body, number: int) -> Outcome:
-        return refusal if number >= 5 else _well(body, number)
+        asked = body["messages"][-1]["content"].split("<question>")[-1]
+        return _well(body, number) if any(f"P{1000 + n}?" in asked for n in range(5)) else refusal
 
     with serve_model(answer_with=once) as server:
         batch = make_batch(server, [_question(n) for n in range(100)], at_once=2)
