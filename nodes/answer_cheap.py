@@ -1,7 +1,7 @@
 """Ask the cheap model."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, cast
 
@@ -69,7 +69,8 @@ class AnswerCheap:
             purpose="decompress" if state["verdicts"] and state["verdicts"][-1]["step"] == "decompress" else "answer",
         )
         terms = self._terms(key, state, runtime, purse)
-        attempt = await try_answer(self.answerer, state["asked"], self._wanted(state, runtime), terms)
+        wanted = self.wanted(state, runtime.context.response_schema)
+        attempt = await try_answer(self.answerer, state["asked"], wanted, terms)
         update: Update = {"attempts": [attempt], "charges": purse.charges, "path": [self.box]}
         if purse.charges:
             reply = KeptReply(key=key, json=json.dumps(update))
@@ -85,7 +86,8 @@ class AnswerCheap:
         )
         return update
 
-    def _wanted(self, state: Needs, runtime: Runtime[Knobs]) -> Wanted:
+    def wanted(self, state: Needs, schema: Mapping[str, object] | None) -> Wanted:
+        """Return what the next try must produce."""
         shortened = state["shortened"]
         return Wanted(
             box=self.box,
@@ -94,7 +96,7 @@ class AnswerCheap:
             passages=shortened["passages"] if shortened else [],
             level=shortened["level"] if shortened else "none",
             repair=_repair(state["attempts"], state["verdicts"]),
-            schema=runtime.context.response_schema,
+            schema=schema,
         )
 
     def _terms(self, key: str, state: Needs, runtime: Runtime[Knobs], purse: Purse) -> Terms:

@@ -159,6 +159,10 @@ class Gate:
         self.falls_back = 0
         """How often the shared counts could not be reached."""
 
+    def limits(self, limits: Limits) -> bool:
+        """Tell whether calls of an endpoint with these limits stand in line here."""
+        return limits.requests is not None or limits.tokens is not None
+
     async def enter(self, scope: str, limits: Limits, tokens: int, lease: str) -> None:
         """Return when the call may be sent. Whoever gives up waiting, by cancellation, leaves the queue."""
         queue = self._queues.setdefault(scope, deque())
@@ -189,6 +193,9 @@ class Gate:
         if self._shared is not None:
             with suppress(StorageError):  # the other processes will be told by the provider themselves
                 await self._shared.pause(scope, seconds)
+
+    async def refused(self, scope: str, lease: str) -> None:
+        """Hear that the provider refused a call for too many requests; the limits of an endpoint do not change for it."""
 
     async def _take(self, scope: str, limits: Limits, tokens: int, lease: str) -> float:
         if self._shared is not None:

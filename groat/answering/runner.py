@@ -104,7 +104,7 @@ class Runner:
         Raises:
             ModelError: there is none.
         """
-        limited = self.endpoint.limits.requests is not None or self.endpoint.limits.tokens is not None
+        limited = self._gate.limits(self.endpoint.limits)
         try:
             if limited:
                 # Nobody stands in line for an endpoint that is left alone.
@@ -167,6 +167,8 @@ class Runner:
         if self._task.speaker is self and self.arriving.pieces:
             self._task.speaker = None
             self._task.watch.retract()
+        if failure.failure == "rate_limit":
+            await self._gate.refused(self.endpoint.scope, self._lease)
         if failure.retry_after_s:
             await self._gate.pause(self.endpoint.scope, failure.retry_after_s)
         await asyncio.shield(self._over(number, failure.failure, used, error=failure))

@@ -7,6 +7,7 @@ import typer
 
 from groat.errors import GroatError
 from serve.cli.ask import ask_command
+from serve.cli.batch import batch_command
 from serve.cli.bench import SeveralValues, bench_app
 from serve.cli.blame import blame_app
 from serve.cli.cache import cache_app, calibrate_command
@@ -36,6 +37,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("ask")(ask_command)
+app.command("batch")(batch_command)
 app.command("ingest")(ingest_command)
 app.command("forget")(forget_command)
 app.command("ledger")(ledger_command)
