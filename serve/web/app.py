@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from graph.passing import build_passing
 from graph.recording import open_runs
 from groat.errors import BadInput, GroatError
 from serve.application import Application
@@ -58,7 +59,7 @@ async def _lifespan(application: Application, app: Starlette) -> AsyncIterator[N
 
 def _routes(application: Application, door: Door) -> list[BaseRoute]:
     access, registry = Access(door), application.tracing.registry
-    model = Endpoint(application.graph, application.services)
+    model = Endpoint(application.graph, build_passing(application.services), application.services)
     runs = RunsPage(open_runs(application.settings), application.services)
     return [
         Route("/health", _health),

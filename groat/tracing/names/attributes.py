@@ -26,7 +26,10 @@ RESUMED: Final = attribute("groat.resumed", _ROOT, "yes or no", "It went on from
 CONVERSATION: Final = attribute("gen_ai.conversation.id", _ROOT, "text", "Hash of the thread that the question belongs to.")
 SESSION: Final = attribute("session.id", _ROOT, "text", "As gen_ai.conversation.id, for Phoenix.")
 OUTCOME: Final = attribute(
-    "groat.outcome", _ROOT, "text", "hit_exact, hit_semantic, cheap, expensive, unverified, failed, error or cancelled."
+    "groat.outcome",
+    _ROOT,
+    "text",
+    "hit_exact, hit_semantic, cheap, expensive, unverified, passed_on, failed, error or cancelled.",
 )
 VERIFIED: Final = attribute("groat.verified", _ROOT, "yes or no", "The answer passed its checks, or was kept after it had.")
 ESCALATED: Final = attribute("groat.escalated", _ROOT, "yes or no", "The cheap answer was not taken.")
