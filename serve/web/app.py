@@ -1,14 +1,16 @@
 """The application that a server runs: who is let in, the pages, and what every failure says."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -16,15 +18,24 @@ from starlette.staticfiles import StaticFiles
 
 from graph.passing import build_passing
 from graph.recording import open_runs
+from graph.settings import Settings
 from groat.errors import BadInput, GroatError
 from serve.application import Application
-from serve.web.guard import Door, Guard
+from serve.web.bodies import Bounds
+from serve.web.documents import DocumentsPage
+from serve.web.guard import API, Door, Guard
 from serve.web.keys import Keys
+from serve.web.limits import KeyLimits, open_limits
 from serve.web.openai.endpoint import Endpoint
+from serve.web.openai.errors import Refused, reply_to
+from serve.web.openai.requests import HEADERS
+from serve.web.openapi import described
+from serve.web.ready import Readiness
 from serve.web.review.access import Access
 from serve.web.review.render import STATIC
 from serve.web.review.runs_page import RunsPage
 from serve.web.review.savings_page import SavingsPage
+from serve.web.seen import Logged, Spanned
 from serve.web.sessions import Sessions
 
 _FINISH_S: Final = 10.0
@@ -37,13 +48,34 @@ def build_app(application: Application) -> Starlette:
     Raises:
         SettingsError: the keys cannot be read.
     """
-    door = Door(Keys.read(application.settings.api_keys.get_secret_value()), Sessions())
+    settings = application.settings
+    door = Door(Keys.read(settings.api_keys.get_secret_value()), Sessions())
+    routes = _routes(application, door)
     return Starlette(
-        routes=_routes(application, door),
+        routes=routes,
         lifespan=partial(_lifespan, application),
-        middleware=[Middleware(Guard, door=door)],
-        exception_handlers={BadInput: _bad_input, GroatError: _failed},
+        middleware=_middleware(settings, door, routes),
+        exception_handlers={BadInput: _bad_input, GroatError: _failed, HTTPException: _not_here},
     )
+
+
+def _middleware(settings: Settings, door: Door, routes: Sequence[BaseRoute]) -> list[Middleware]:
+    """Return what a request goes through before its page, outermost first."""
+    limits = open_limits(settings)
+    crossing = Middleware(
+        CORSMiddleware,
+        allow_origins=settings.cors_origins,
+        allow_methods=["GET", "POST", "PUT", "DELETE"],
+        allow_headers=["authorization", "content-type", *HEADERS],
+        expose_headers=["x-groat-*"],
+    )
+    return [
+        Middleware(Logged, routes=routes, lines=settings.log_requests),
+        *([crossing] if settings.cors_origins else []),
+        Middleware(Guard, door=door, origins=settings.cors_origins),
+        Middleware(Spanned, routes=routes),
+        *([] if limits is None else [Middleware(KeyLimits, limits=limits[0], gate=limits[1])]),
+    ]
 
 
 @asynccontextmanager
@@ -59,10 +91,20 @@ async def _lifespan(application: Application, app: Starlette) -> AsyncIterator[N
 
 def _routes(application: Application, door: Door) -> list[BaseRoute]:
     access, registry = Access(door), application.tracing.registry
-    model = Endpoint(application.graph, build_passing(application.services), application.services)
+    settings = application.settings
+    bounds = Bounds(most_bytes=int(settings.max_body_mb * 1_000_000), within_s=settings.body_timeout_s)
+    documents = DocumentsPage(application, bounds)
+    model = Endpoint(
+        application.graph,
+        build_passing(application.services),
+        application.services,
+        bounds=bounds,
+        floor_s=settings.answer_floor_ms / 1000,
+    )
     runs = RunsPage(open_runs(application.settings), application.services)
     return [
         Route("/health", _health),
+        Route("/ready", Readiness(application).show),
         Route("/", _home),
         Route("/login", access.login, methods=["GET", "POST"]),
         Route("/logout", access.logout, methods=["POST"]),
@@ -70,6 +112,12 @@ def _routes(application: Application, door: Door) -> list[BaseRoute]:
         Route("/v1/models/{model}", model.model),
         Route("/v1/chat/completions", model.complete, methods=["POST"]),
         Route("/v1/embeddings", model.embed, methods=["POST"]),
+        Route("/v1/groat/documents", documents.put_many, methods=["POST"]),
+        Route("/v1/groat/documents/{id:path}", documents.show, methods=["GET"]),
+        Route("/v1/groat/documents/{id:path}", documents.put_one, methods=["PUT"]),
+        Route("/v1/groat/documents/{id:path}", documents.remove, methods=["DELETE"]),
+        Route("/v1/groat/invalidate", documents.invalidate, methods=["POST"]),
+        Route("/v1/openapi.json", described),
         Route("/review", runs.show),
         Route("/review/runs/{run}", runs.show_one),
         Route("/review/runs/{run}/mark", runs.mark, methods=["POST"]),
@@ -83,7 +131,22 @@ def _routes(application: Application, door: Door) -> list[BaseRoute]:
 
 
 async def _health(request: Request) -> Response:
+    """Say that the process is alive, and nothing of what it needs: a restart would mend none of that."""
     return JSONResponse({"status": "ok"})
+
+
+async def _not_here(request: Request, error: Exception) -> Response:
+    """Tell of an address or a method that there is not, to programs in the form that they read."""
+    assert isinstance(error, HTTPException)  # what it is registered for
+    if request.url.path.startswith(API):
+        code = "unknown_url" if error.status_code == 404 else "unknown_method"
+        response: Response = reply_to(
+            Refused(f"{request.method} of this address: {error.detail.lower()}", status=error.status_code, code=code)
+        )
+    else:
+        response = PlainTextResponse(f"{error.detail}\n", error.status_code)
+    response.headers.update(error.headers or {})
+    return response
 
 
 async def _metrics(registry: CollectorRegistry, request: Request) -> Response:
@@ -95,7 +158,7 @@ async def _home(request: Request) -> Response:
 
 
 async def _bad_input(request: Request, error: Exception) -> Response:
-    return PlainTextResponse(f"{error}\n", 400)
+    return PlainTextResponse(f"{error}\n", error.status if isinstance(error, Refused) else 400)
 
 
 async def _failed(request: Request, error: Exception) -> Response:

@@ -173,7 +173,7 @@ async def test_what_cannot_be_answered_is_told_in_openais_form(
     assert server.bill == []
 
 
-@pytest.mark.parametrize("body", [b"{", b"[]", b"\xff", b"[" * 100_000, b"x" * 5_000_000], ids=len)
+@pytest.mark.parametrize("body", [b"{", b"[]", b"\xff", b"[" * 100_000], ids=len)
 async def test_a_body_that_is_none_is_told(fresh: Reviewed, body: bytes) -> None:
     async with client_of(fresh.app(KEYS), authorization=f"Bearer {ASKS_ACME}") as client:
         response = await client.post("/v1/chat/completions", content=body)

@@ -160,7 +160,11 @@ CACHE_WRITE: Final = attribute(
 REASONING: Final = attribute("gen_ai.usage.reasoning.output_tokens", _CHAT, "whole number", "Of the reply, reasoning.")
 ADDRESS: Final = attribute("server.address", _CHAT, "text", "Host of the endpoint.")
 PORT: Final = attribute("server.port", _CHAT, "whole number", "Its port.")
-STATUS: Final = attribute("http.response.status_code", _CHAT, "whole number", "HTTP status of a refusal.")
+STATUS: Final = attribute(
+    "http.response.status_code", "chat, requests", "whole number", "HTTP status of a refusal, or of what `groat serve` replied."
+)
+METHOD: Final = attribute("http.request.method", "requests", "text", "HTTP method of a request to `groat serve`.")
+ROUTE: Final = attribute("http.route", "requests", "text", "Pattern of its path.")
 LLM_MODEL: Final = attribute("llm.model_name", _CHAT, "text", "As gen_ai.request.model, for Phoenix.")
 LLM_PROMPT: Final = attribute("llm.token_count.prompt", _CHAT, "whole number", "As gen_ai.usage.input_tokens.")
 LLM_COMPLETION: Final = attribute("llm.token_count.completion", _CHAT, "whole number", "As gen_ai.usage.output_tokens.")

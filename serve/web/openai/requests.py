@@ -21,7 +21,7 @@ MODELS: Final[Mapping[str, Literal["auto", "cheap", "expensive"]]] = {
     "groat:expensive": "expensive",
 }
 """Name of a model of this server -> tier that answers."""
-_HEADERS: Final = {
+HEADERS: Final = {
     "x-groat-tenant": "tenant",
     "x-groat-max-quality-loss": "max_quality_loss",
     "x-groat-max-cost-usd": "max_cost_usd",
@@ -176,7 +176,7 @@ def _object(value: object) -> dict[str, Any]:
 
 
 def _from_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    return {field: headers[name] for name, field in _HEADERS.items() if name in headers}
+    return {field: headers[name] for name, field in HEADERS.items() if name in headers}
 
 
 def _context(body: Body | ToolsBody, caller: Caller) -> Context:
