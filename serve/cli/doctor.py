@@ -28,7 +28,7 @@ def doctor_command(
         origins: Mapping[str, str] = {}
     else:
         parts = asyncio.run(_examine(app))
-        shown = _settings(app.settings)
+        shown = shown_settings(app.settings)
         origins = {f"GROAT_{field.upper()}": origin for field, origin in app.origins.items()}
     if json_file is not None:
         write_json({"settings": shown, "origins": origins, "parts": parts}, json_file)
@@ -43,7 +43,8 @@ async def _examine(app: Application) -> list[Part]:
     return await examine(app)
 
 
-def _settings(settings: Settings) -> dict[str, str]:
+def shown_settings(settings: Settings) -> dict[str, str]:
+    """Return every setting as it is shown: of a secret, whether it is set."""
     shown = {}
     for field in Settings.model_fields:
         value = getattr(settings, field)

@@ -25,7 +25,7 @@ from serve.web.bodies import Bounds
 from serve.web.documents import DocumentsPage
 from serve.web.guard import API, Door, Guard
 from serve.web.keys import Keys
-from serve.web.limits import KeyLimits, open_limits
+from serve.web.limits import Counts, KeyLimits, open_limits
 from serve.web.openai.endpoint import Endpoint
 from serve.web.openai.errors import Refused, reply_to
 from serve.web.openai.requests import HEADERS
@@ -50,18 +50,17 @@ def build_app(application: Application) -> Starlette:
     """
     settings = application.settings
     door = Door(Keys.read(settings.api_keys.get_secret_value()), Sessions())
-    routes = _routes(application, door)
+    routes, counts = _routes(application, door), open_limits(settings)
     return Starlette(
         routes=routes,
-        lifespan=partial(_lifespan, application),
-        middleware=_middleware(settings, door, routes),
+        lifespan=partial(_lifespan, application, counts),
+        middleware=_middleware(settings, door, routes, counts),
         exception_handlers={BadInput: _bad_input, GroatError: _failed, HTTPException: _not_here},
     )
 
 
-def _middleware(settings: Settings, door: Door, routes: Sequence[BaseRoute]) -> list[Middleware]:
+def _middleware(settings: Settings, door: Door, routes: Sequence[BaseRoute], counts: Counts | None) -> list[Middleware]:
     """Return what a request goes through before its page, outermost first."""
-    limits = open_limits(settings)
     crossing = Middleware(
         CORSMiddleware,
         allow_origins=settings.cors_origins,
@@ -74,15 +73,17 @@ def _middleware(settings: Settings, door: Door, routes: Sequence[BaseRoute]) -> 
         *([crossing] if settings.cors_origins else []),
         Middleware(Guard, door=door, origins=settings.cors_origins),
         Middleware(Spanned, routes=routes),
-        *([] if limits is None else [Middleware(KeyLimits, limits=limits[0], gate=limits[1])]),
+        *([] if counts is None else [Middleware(KeyLimits, counts=counts)]),
     ]
 
 
 @asynccontextmanager
-async def _lifespan(application: Application, app: Starlette) -> AsyncIterator[None]:
+async def _lifespan(application: Application, counts: Counts | None, app: Starlette) -> AsyncIterator[None]:
     """Finish what goes on when nobody waits before the server ends: runs are written, audits made, traces sent."""
     yield
     services = application.services
+    if counts is not None:
+        await counts.aclose()
     for later in (services.recorder, services.audits, services.route_audits):
         if later is not None:
             await later.close(within_s=_FINISH_S)

@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from starlette.requests import Request
@@ -29,14 +30,13 @@ class KeyLimits:
     its size while it is answered, and those that were really paid count after it: none for a hit.
 
     Args:
-        app: what is limited; only its paths for programs are.
-        limits: of each key; no limit is checked where none is set.
-        gate: counts.
+        app: what is limited; only what is sent to its paths for programs is.
+        counts: of each key.
     """
 
-    def __init__(self, app: ASGIApp, limits: Limits, gate: Gate) -> None:
+    def __init__(self, app: ASGIApp, counts: "Counts") -> None:
         """Keep the arguments."""
-        self._app, self._limits, self._gate = app, limits, gate
+        self._app, self._limits, self._gate = app, counts.limits, counts.gate
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or refuse."""
@@ -63,13 +63,29 @@ def note_spent(request: Request, charges: Sequence[Charge]) -> None:
     setattr(request.state, SPENT, tokens)
 
 
-def open_limits(settings: Settings) -> tuple[Limits, Gate] | None:
-    """Return the limits of each key, and what counts; None where none are set."""
+@dataclass(frozen=True, kw_only=True)
+class Counts:
+    """What each key may send, and what it has sent."""
+
+    limits: Limits
+    gate: Gate
+    shared: RedisLimiter | None
+    """Counts for all processes, until it cannot be reached; None where each counts for itself."""
+
+    async def aclose(self) -> None:
+        """Close the connections of the running loop."""
+        if self.shared is not None:
+            await self.shared.aclose()
+
+
+def open_limits(settings: Settings) -> Counts | None:
+    """Return the counts of each key; None where no limits are set."""
     limits = Limits(requests=settings.key_rpm, tokens=settings.key_tpm)
     if limits.requests is None and limits.tokens is None:
         return None
     url = settings.redis_url.get_secret_value()
-    return limits, Gate(ProcessLimiter(), RedisLimiter(url) if url else None)
+    shared = RedisLimiter(url) if url else None
+    return Counts(limits=limits, gate=Gate(ProcessLimiter(), shared), shared=shared)
 
 
 def _estimate(scope: Scope) -> int:

@@ -122,7 +122,7 @@ def route_of(scope: Scope, routes: Sequence[BaseRoute]) -> str:
     """Return the pattern that the path of a request fits, such as ``/v1/models/{model}``; "(none)" when none does."""
     for route in routes:
         if isinstance(route, Route | Mount) and route.matches(scope)[0] is not Match.NONE:
-            return route.path
+            return route.path_format if isinstance(route, Route) else route.path
     return _UNKNOWN
 
 
