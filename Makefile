@@ -18,7 +18,7 @@ fi
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check eval dev bench lock picture local-llm smoke-local training-tools test-training train-judge
+.PHONY: help install clients demo test check eval dev bench lock picture local-llm smoke-local training-tools test-training train-judge
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -76,6 +76,10 @@ training-tools: install
 	  uv=$$(command -v uv || true); test -n "$$uv" || { test -x $(BIN)/uv && uv=$(BIN)/uv || true; }; \
 	  if [ -n "$$uv" ]; then "$$uv" pip install --quiet --python $(BIN)/python $(TORCH); \
 	  else $(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH); fi; }
+
+clients:  ## OpenAI's JavaScript client, which a test of the endpoint asks with
+	@command -v npm >/dev/null && npm install --prefix tests/clients --silent --no-audit --no-fund --no-package-lock \
+	  || echo "npm is not installed: the test of the JavaScript client is skipped"
 
 test-training: training-tools  ## the tests of what made the judge
 	$(BIN)/python -m pytest -n 2 tests/training
