@@ -18,7 +18,7 @@ fi
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help install clients demo test check eval dev bench lock picture local-llm smoke-local training-tools test-training train-judge
+.PHONY: help install clients abuse audit bench-http demo test check eval dev bench lock picture local-llm smoke-local training-tools test-training train-judge
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -80,6 +80,9 @@ training-tools: install
 clients:  ## OpenAI's JavaScript client, which a test of the endpoint asks with
 	@command -v npm >/dev/null && npm install --prefix tests/clients --silent --no-audit --no-fund --no-package-lock \
 	  || echo "npm is not installed: the test of the JavaScript client is skipped"
+
+abuse: install  ## many requests that try to break the endpoint: make abuse ABUSE_EXAMPLES=500
+	ABUSE_EXAMPLES=$(or $(ABUSE_EXAMPLES),200) $(BIN)/python -m pytest -n 0 tests/web/test_abuse.py
 
 test-training: training-tools  ## the tests of what made the judge
 	$(BIN)/python -m pytest -n 2 tests/training

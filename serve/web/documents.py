@@ -66,21 +66,22 @@ class DocumentsPage:
     application: Application
     bounds: Bounds
 
-    async def put_one(self, request: Request) -> Response:
-        """Add or change the document that the address names."""
-        return await _told(self._put_one(request))
+    async def one(self, request: Request) -> Response:
+        """Add or change the document that the address names, return its version, or remove it.
+
+        With a document go the answers that stand on it, and the kept runs that saw it.
+        """
+        match request.method:
+            case "PUT":
+                return await _told(self._put_one(request))
+            case "DELETE":
+                return await _told(self._remove(request))
+            case _:
+                return await _told(self._show(request))
 
     async def put_many(self, request: Request) -> Response:
         """Add or change documents."""
         return await _told(self._put_many(request))
-
-    async def show(self, request: Request) -> Response:
-        """Return the version of a document, which changes with its title and text."""
-        return await _told(self._show(request))
-
-    async def remove(self, request: Request) -> Response:
-        """Remove a document, the answers that stand on it, and the kept runs that saw it."""
-        return await _told(self._remove(request))
 
     async def invalidate(self, request: Request) -> Response:
         """Forget answers and keep the documents."""
@@ -160,12 +161,14 @@ def _writable(request: Request) -> str:
         Refused: the key may not change any, or not that tenant's.
     """
     caller: Caller = request.state.caller
-    wanted = request.headers.get("x-groat-tenant") or None
+    wanted = request.headers.get("x-groat-tenant")
     if not caller.writes:
         told = "this key may not change documents; ask for one whose role is writer or owner"
         raise Refused(told, status=403, code="role")
     if caller.tenant is not None and wanted not in (None, caller.tenant):
         raise Refused("this key belongs to another tenant; leave x-groat-tenant out", status=403, code="tenant")
+    if wanted is not None and not wanted.strip():
+        raise Refused("x-groat-tenant is empty; name a tenant, or leave it out", param="x-groat-tenant")
     return caller.tenant or wanted or "default"
 
 

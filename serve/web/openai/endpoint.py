@@ -224,6 +224,8 @@ def _texts(raw: object) -> list[str]:
         raise Refused("input is a text or a list of texts, none of them empty; tokens are not taken", param="input")
     if len(texts) > _MOST_TEXTS:
         raise Refused(f"at most {_MOST_TEXTS} texts at once; send the others in further requests", param="input")
+    if isinstance(raw, dict) and not isinstance(raw.get("model", ""), str):
+        raise Refused("model is the name of a model, and may be left out", param="model")
     if isinstance(raw, dict) and (raw.get("encoding_format") not in (None, "float", "base64") or raw.get("dimensions")):
         raise Refused("vectors are given as float or base64, in their own size", param="encoding_format")
     return texts

@@ -183,6 +183,8 @@ def _context(body: Body | ToolsBody, caller: Caller) -> Context:
     options = body.groat
     if caller.tenant is not None and options.tenant not in (None, caller.tenant):
         raise Refused("this key belongs to another tenant; leave tenant out", param="groat.tenant", status=403, code="tenant")
+    if options.tenant is not None and not options.tenant.strip():
+        raise Refused("the tenant is empty; name one, or leave it out", param="groat.tenant")
     given = {
         name: value
         for name in ("max_quality_loss", "max_cost_usd", "language", "collection", "deadline_s")
