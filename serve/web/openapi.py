@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from groat import __version__
 from serve.web.documents import Documents, Invalidate, Text
-from serve.web.openai.requests import HEADERS, MODELS, Body
+from serve.web.openai.requests import MODELS, Body
 
 _REFS: Final = "#/components/schemas/{model}"
 _ERROR: Final = {
@@ -45,6 +45,13 @@ _REFUSALS: Final[Mapping[str, str]] = {
     "503": "A store failed; Retry-After says when to come again.",
     "504": "The model behind did not answer in time.",
 }
+_OPTIONS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "x-groat-tenant": {"type": "string", "minLength": 1},
+    "x-groat-max-quality-loss": {"type": "number", "minimum": 0, "maximum": 1},
+    "x-groat-max-cost-usd": {"type": "number", "minimum": 0},
+    "x-groat-collection": {"type": "string", "maxLength": 200},
+    "x-groat-no-cache": {"type": "boolean"},
+}
 _EMBEDDINGS: Final = {
     "type": "object",
     "required": ["input"],
@@ -75,7 +82,7 @@ def description() -> dict[str, Any]:
     id = {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1, "maxLength": 200}}
     model = {"name": "model", "in": "path", "required": True, "schema": {"enum": list(MODELS)}}
     tenant = {"name": "x-groat-tenant", "in": "header", "schema": {"type": "string", "minLength": 1}}
-    options = [{"name": name, "in": "header", "schema": {"type": "string"}} for name in HEADERS]
+    options = [{"name": name, "in": "header", "schema": form} for name, form in _OPTIONS.items()]
     return {
         "openapi": "3.1.0",
         "info": {"title": "groat", "version": __version__, "description": "docs/endpoint.md"},

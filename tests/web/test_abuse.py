@@ -2,18 +2,15 @@
 
 import asyncio
 import os
+import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import schemathesis
-from hypothesis import HealthCheck, settings
-from schemathesis.checks import CHECKS
 
 from groat.knowledge import KnowledgeBase
-from serve.web.openapi import description
 from tests.graph.conftest import QUESTION
 from tests.model_server import ModelServer, Says, serve_model
 from tests.web.conftest import ZH_QUESTION, Reviewed, client_of, listening, review
@@ -21,12 +18,13 @@ from tests.web.conftest import ZH_QUESTION, Reviewed, client_of, listening, revi
 ACME, OTHER, ACME_TOO = "asks-acme-0123456789", "asks-other-0123456789", "owns-acme-0123456789"
 KEYS = f"{ACME}=acme,{OTHER}=other,{ACME_TOO}=acme:owner"
 SECRET = "WL-48213"
-EXAMPLES = int(os.environ.get("ABUSE_EXAMPLES", "6"))
+EXAMPLES = os.environ.get("ABUSE_EXAMPLES", "6")
 """Requests of each kind to each operation; ``make abuse`` sends many more."""
+SCHEMATHESIS = Path(__file__).parents[2] / ".abuse" / "bin" / "schemathesis"
+"""In an environment of its own: it and LangGraph's server need different versions of jsonschema-rs."""
 
-API = schemathesis.openapi.from_dict(description())
-UNTESTED = [CHECKS.get_one("positive_data_acceptance")]
-"""A schema cannot say that a text holds no control character, or that a question is none of a tenant without documents."""
+
+_TEXT: dict[str, Any] = {"capture_output": True, "text": True, "check": False}
 
 
 def says(body: dict[str, Any], number: int) -> Says:
@@ -49,9 +47,8 @@ async def fresh(tmp_path: Path, server: ModelServer) -> Reviewed:
     made = await review(tmp_path, server, [])
     knowledge = made.world.services.knowledge
     assert isinstance(knowledge, KnowledgeBase)
-    (tmp_path / "orders.md").write_text(
-        f"---\nid: orders\n---\n# Orders 订单\n\nThe order is {SECRET}. 订单号是 {SECRET}。", "utf-8"
-    )
+    text = f"---\nid: orders\n---\n# Orders 订单\n\nThe order is {SECRET}. 订单号是 {SECRET}。"
+    (tmp_path / "orders.md").write_text(text, encoding="utf-8")
     await knowledge.ingest([tmp_path / "orders.md"], tenant="other")
     return made
 
@@ -67,20 +64,18 @@ async def ask(client: httpx.AsyncClient, key: str, text: str, **headers: str) ->
     return await client.post("/v1/chat/completions", json=body, headers={"authorization": f"Bearer {key}", **headers})
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with serve_model(answer_with=says) as server:
-        made = asyncio.run(review(tmp_path_factory.mktemp("abused"), server, []))
-        with listening(made.app(KEYS)) as address:
-            yield address
-
-
-@API.parametrize()
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
-def test_no_request_that_a_machine_thinks_of_breaks_the_server(case: schemathesis.Case, served: str) -> None:
-    case.call_and_validate(
-        base_url=served, headers={"Authorization": f"Bearer {ACME_TOO}"}, excluded_checks=UNTESTED, timeout=60
-    )
+@pytest.mark.skipif(not SCHEMATHESIS.exists(), reason="schemathesis is not installed; make abuse-tools")
+async def test_no_request_that_a_machine_thinks_of_breaks_the_server(fresh: Reviewed) -> None:
+    with listening(fresh.app(KEYS)) as address:
+        # A schema cannot say that a text holds no control character, so that what fits it may be refused.
+        command = [
+            SCHEMATHESIS, "run", f"{address}/v1/openapi.json", "--header", f"Authorization: Bearer {ACME_TOO}", "--no-color",
+            "--max-examples", EXAMPLES, "--seed", "1", "--exclude-checks", "positive_data_acceptance",
+            "--suppress-health-check", "all",
+        ]  # fmt: skip
+        done = await asyncio.to_thread(lambda: subprocess.run(command, cwd=fresh.folder, stdin=subprocess.DEVNULL, **_TEXT))
+    print(done.stdout[-3000:])  # noqa: T201  # the summary, for who runs it with -s
+    assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.parametrize(
