@@ -27,7 +27,10 @@ def test_every_dependency_is_pinned_with_its_hashes(lock: Path) -> None:
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
 def test_no_lock_names_an_index_or_a_machine(lock: Path) -> None:
-    assert re.findall(r"^(?:--(?!hash)|.*(?:https?://|file:|/home/|/root/|/opt/)).*$", lock.read_text(encoding="utf-8"), re.M) == []
+    assert (
+        re.findall(r"^(?:--(?!hash)|.*(?:https?://|file:|/home/|/root/|/opt/)).*$", lock.read_text(encoding="utf-8"), re.M)
+        == []
+    )
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
