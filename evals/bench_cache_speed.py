@@ -91,7 +91,7 @@ class _Filled:
         return _own_memory_mb()
 
 
-class _FilledFile(_Filled):
+class FilledFile(_Filled):
     """A SQLite file, of which the first entry goes the usual way and the others are copies of its row with another question."""
 
     def __init__(self, path: Path) -> None:
@@ -101,6 +101,7 @@ class _FilledFile(_Filled):
         self.close = store.close
 
     async def fill(self, entries: Sequence[Entry]) -> None:
+        """Keep entries."""
         with contextlib.closing(sqlite3.connect(self._path)) as db:
             known = db.execute("SELECT 1 FROM sqlite_master WHERE name = 'entries'").fetchone()
         if known is None:
@@ -180,7 +181,7 @@ async def _opened(store: StoreName, redis_url: str) -> AsyncIterator[_Filled]:
         yield _Filled(MemoryStore())
     elif store == "sqlite":
         with tempfile.TemporaryDirectory() as folder:
-            file = _FilledFile(Path(folder) / "answers.db")
+            file = FilledFile(Path(folder) / "answers.db")
             try:
                 yield file
             finally:

@@ -5,7 +5,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 from typing_extensions import TypedDict
 
 from groat.errors import BadInput
@@ -80,6 +79,9 @@ def _drawn_means(change: NDArray[np.float64], rng: np.random.Generator, draws: i
 
 def _mcnemar(better: int, worse: int) -> float:
     """Return the exact p of as many rows going one way rather than the other (McNemar 1947)."""
+    # Imported here: scipy takes half a second to import, and every command would wait for it.
+    from scipy.stats import binomtest
+
     return float(binomtest(better, better + worse).pvalue) if better + worse else 1.0
 
 

@@ -8,13 +8,18 @@ from dotenv import load_dotenv
 from graph.build import build_graph
 from graph.services import open_services
 from graph.settings import read_settings
+from graph.settings_file import origins as origins_of
+from graph.settings_file import read_file
 from graph.telling import attend, open_telling
 
 _HOME = Path(__file__).resolve().parent.parent
 
+_before = frozenset(os.environ)
 load_dotenv(_HOME / ".env")
 
-settings = read_settings(os.environ, home=_HOME / ".groat")
+_path, _file = read_file(os.environ, beside=_HOME)
+settings = read_settings(os.environ, home=_HOME / ".groat", file=_file)
+origins = origins_of(os.environ, _file, dotenv=frozenset(os.environ) - _before, path=_path)
 tracing = open_telling(settings)
 services = open_services(settings)
 attend(tracing, services)

@@ -8,7 +8,7 @@ from langgraph.graph.state import CompiledStateGraph
 
 from graph.context import Context
 from graph.decompressing import recorded
-from graph.edges import after_cache, after_compress, after_route, after_validate
+from graph.edges import after_cache, after_compress, after_route, after_validate, inline
 from graph.landing import add_box
 from graph.recording import ends_seen, hits_seen
 from graph.route_auditing import watched
@@ -53,12 +53,12 @@ def build_graph(s: Services, *, checkpointer: BaseCheckpointSaver[str] | None = 
     add("remember", Remember(answers=s.answers, flights=s.flights, embedder=s.embedder, audits=s.audits))
 
     g.add_edge(START, "check_cache")
-    g.add_conditional_edges("check_cache", after_cache)
+    g.add_conditional_edges("check_cache", inline(after_cache))
     g.add_edge("retrieve", "route")
-    g.add_conditional_edges("route", after_route)
-    g.add_conditional_edges("compress", after_compress)
+    g.add_conditional_edges("route", inline(after_route))
+    g.add_conditional_edges("compress", inline(after_compress))
     g.add_edge("answer_cheap", "validate")
     g.add_edge("answer_expensive", "validate")
-    g.add_conditional_edges("validate", after_validate)
+    g.add_conditional_edges("validate", inline(after_validate))
     g.add_edge("remember", END)
     return SeenGraph.of(g.compile(name="groat", checkpointer=checkpointer), lambda: s.versions, s.runs)

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Va
 from pydantic_core import PydanticCustomError
 
 from graph.settings_seen import SeeingSettings
+from graph.settings_serving import ServingSettings
 from groat.cache.audit import AUDIT_SHARE
 from groat.errors import SettingsError
 from groat.redis_link import is_address
@@ -16,7 +17,7 @@ from groat.routing import ASSUMED_LOSS
 from groat.routing.audit import AUDIT_SHARE as ROUTE_AUDIT_SHARE
 from groat.routing.records import KEEP_DAYS
 
-_STANDARD = {"otlp_endpoint": "OTEL_EXPORTER_OTLP_ENDPOINT"}
+STANDARD = {"otlp_endpoint": "OTEL_EXPORTER_OTLP_ENDPOINT"}
 """Variables of others that say what a field means when its own does not."""
 IN_MEMORY = "memory:"
 """The address of a cache in this process."""
@@ -212,14 +213,14 @@ class AnsweringSettings(BaseModel):
     ] = 2000
 
 
-class Settings(SeeingSettings, AnsweringSettings):
+class Settings(ServingSettings, SeeingSettings, AnsweringSettings):
     """What is set for a whole process. Field ``x_y`` is read from ``GROAT_X_Y``; secrets never show in a repr."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-def read_settings(environ: Mapping[str, str], *, home: Path) -> Settings:
-    """Return the settings that an environment gives. Pure.
+def read_settings(environ: Mapping[str, str], *, home: Path, file: Mapping[str, object] | None = None) -> Settings:
+    """Return the settings that an environment and a file give. Pure.
 
     With ``OPENAI_API_KEY`` and no models named, the tiers are gpt-5-mini and gpt-5.2; a key in the environment of a tier of
     its own goes before it. An empty value counts as not set.
@@ -227,23 +228,24 @@ def read_settings(environ: Mapping[str, str], *, home: Path) -> Settings:
     Args:
         environ: environment variables.
         home: folder for data when ``GROAT_DATA_DIR`` is not set.
+        file: what a file of settings sets, by field (``graph.settings_file``); the environment goes before it.
 
     Raises:
         SettingsError: a value cannot be used; the message names the variable.
     """
     given = {name: value.strip() for name, value in environ.items() if value.strip()}
-    values: dict[str, object] = {"data_dir": home}
+    values: dict[str, object] = {"data_dir": home, **(file or {})}
     for field in Settings.model_fields:
-        if (value := given.get(f"GROAT_{field.upper()}", given.get(_STANDARD.get(field, "")))) is not None:
+        if (value := given.get(f"GROAT_{field.upper()}", given.get(STANDARD.get(field, "")))) is not None:
             values[field] = value
-    for field in ("cheap_fallbacks", "expensive_fallbacks", "second_opinion"):
+    for field in ("cheap_fallbacks", "expensive_fallbacks", "second_opinion", "cors_origins"):
         if field in values:
-            values[field] = tuple(_parts(str(values[field])))
-    if "tenant_budgets" in values:
-        pairs = (part.partition("=") for part in _parts(str(values["tenant_budgets"])))
+            values[field] = tuple(_parts(values[field]))
+    if isinstance(budgets := values.get("tenant_budgets"), str):
+        pairs = (part.partition("=") for part in _parts(budgets))
         values["tenant_budgets"] = {name.strip(): amount.strip() for name, _, amount in pairs}
     if "tenants" in values:
-        values["tenants"] = {"default", *_parts(str(values["tenants"]))}
+        values["tenants"] = {"default", *_parts(values["tenants"])}
     values["data_dir"] = Path(str(values["data_dir"])).expanduser().absolute()
     if key := given.get("OPENAI_API_KEY"):
         values.setdefault("cheap_model", "gpt-5-mini")
@@ -259,5 +261,7 @@ def read_settings(environ: Mapping[str, str], *, home: Path) -> Settings:
         raise SettingsError(f"the setting {name} cannot be used: {first['msg'].lower()}; correct it or leave it out") from error
 
 
-def _parts(value: str) -> list[str]:
-    return [part.strip() for part in value.split(",") if part.strip()]
+def _parts(value: object) -> list[str]:
+    """Return the parts of a value: those between commas in a variable, or the elements of a list in a file."""
+    parts = value if isinstance(value, list) else str(value).split(",")
+    return [str(part).strip() for part in parts if str(part).strip()]

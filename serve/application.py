@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -25,6 +26,8 @@ class Application:
     graph: Groat
     tracing: Tracing = field(default_factory=Tracing)
     """Spans and metrics of this process; ``metrics_app`` is what a server mounts for Prometheus."""
+    origins: Mapping[str, str] = field(default_factory=dict)
+    """Where the value of each setting came from, see ``graph.settings_file``."""
 
 
 @lru_cache(maxsize=1)
@@ -44,4 +47,10 @@ def load_application() -> Application:
         raise SettingsError(f"{ROOT / file} is no Python file; correct langgraph.json")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return Application(settings=module.settings, services=module.services, graph=module.graph, tracing=module.tracing)
+    return Application(
+        settings=module.settings,
+        services=module.services,
+        graph=module.graph,
+        tracing=module.tracing,
+        origins=module.origins,
+    )

@@ -41,6 +41,8 @@ class Says:
         logprobs: natural logarithms, one for each word, sent when the request asks for them.
         refusal: sent in place of the content.
         misreport: the usage that is told is not the one that is billed.
+        calls: of tools, each a name and its arguments in JSON; with them there is no content, and a stream brings the
+            arguments in two pieces.
     """
 
     text: str = ""
@@ -53,6 +55,7 @@ class Says:
     refusal: str | None = None
     service_tier: str | None = None
     misreport: Misreport | None = None
+    calls: Sequence[tuple[str, str]] = ()
 
     @property
     def name(self) -> str:
@@ -180,6 +183,10 @@ def _usage(prompt: int, completion: int) -> Body:
 
 def whole(says: Says, body: Body, number: int) -> list[Part]:
     """The body of a reply that is not streamed, divided at its words."""
+    if says.calls:
+        message: Body = {"role": "assistant", "content": None, "tool_calls": [_call(*call) for call in enumerate(says.calls)]}
+        choices = [{"index": 0, "message": message, "finish_reason": "tool_calls"}]
+        return [Part(_dump(_reply("chat.completion", body, number, choices, usage=says.told_usage(body))).encode())]
     content = says.text if says.refusal is None else None
     choice: Body = {
         "index": 0,
@@ -214,11 +221,20 @@ def streamed(says: Says, body: Body, number: int) -> list[Part]:
     for place, piece in enumerate(says.pieces()):
         more = {"logprobs": {"content": entries[place : place + 1]}} if entries else {}
         parts.append(Part(event([choice({kind: piece}) | more]), piece))
-    end = event([choice({}, says.finish_reason)])
+    for place, (name, arguments) in enumerate(says.calls):
+        begun = _call(place, (name, arguments[: len(arguments) // 2]))
+        rest = {"index": place, "function": {"arguments": arguments[len(arguments) // 2 :]}}
+        parts += [Part(event([choice({"tool_calls": [piece]})])) for piece in ({"index": place, **begun}, rest)]
+    end = event([choice({}, "tool_calls" if says.calls else says.finish_reason)])
     usage = says.told_usage(body)
     if usage is not None and _wants_usage(body):
         end += event([], usage)
     return [*parts, Part(end + b"data: [DONE]\n\n")]
+
+
+def _call(place: int, called: tuple[str, str]) -> Body:
+    name, arguments = called
+    return {"id": f"call_{place}", "type": "function", "function": {"name": name, "arguments": arguments}}
 
 
 def malformed(kind: Malformed, body: Body, number: int) -> tuple[str, bytes]:

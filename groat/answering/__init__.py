@@ -11,7 +11,7 @@ from groat.answering.pruning import ChatPruner
 from groat.answering.runner import ASSUMED_OUTPUT, Watch
 from groat.answering.settle import Settled, first_token_ms, messages_of, settle
 from groat.answering.usage import prompt_tokens
-from groat.answering.wire import Wish
+from groat.answering.wire import Direct, Wish
 
 __all__ = [
     "ASSUMED_OUTPUT",
@@ -21,6 +21,7 @@ __all__ = [
     "Answerer",
     "Breakers",
     "ChatPruner",
+    "Direct",
     "Endpoint",
     "Gate",
     "Limiter",

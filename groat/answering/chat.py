@@ -101,7 +101,7 @@ class Answerer:
             wish=wish or Wish(),
             deadline=deadline,
             watch=watch or Watch(),
-            tokens=prompt_tokens(prompt),
+            tokens=prompt_tokens(prompt) + (wish.direct.tokens if wish is not None and wish.direct is not None else 0),
         )
         chain = tuple(endpoints) or self.chain(tier)
         failure: ModelError | None = None
@@ -140,7 +140,7 @@ class Answerer:
     async def _round(self, task: Task, endpoint: Endpoint, others: Sequence[Endpoint]) -> tuple[Reply, Endpoint]:
         """Send one request, and a second one when the first is slow: the first to show something wins."""
         first = Runner(task, endpoint, self.gate, self.breakers)
-        if self.patience.hedge_after_s is None:
+        if self.patience.hedge_after_s is None or task.wish.direct is not None:
             return await first.run(), endpoint
         running = [asyncio.create_task(first.run())]
         try:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage
 
 from groat.answering.limits import UNLIMITED, Limits
 from groat.errors import ModelError
@@ -67,6 +68,8 @@ class Reply:
     """What the endpoint says it billed, in dollars; None when it does not say."""
     message_id: str = ""
     """Id of the message on LangGraph's stream, so that the settled answer is not streamed twice."""
+    message: AIMessage | None = None
+    """The whole of it, calls of tools included; only for who asked the model directly."""
 
 
 @dataclass(frozen=True, kw_only=True)

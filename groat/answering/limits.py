@@ -175,7 +175,7 @@ class Gate:
             if not first:
                 await mine[1]
             # Time itself frees the slots: there is no event to wait for.
-            while (wait := await self._take(scope, limits, tokens, lease)) > 0:  # noqa: ASYNC110
+            while (wait := await self.try_enter(scope, limits, tokens, lease)) > 0:  # noqa: ASYNC110
                 await asyncio.sleep(wait)
         finally:
             self._leave(queue, mine)
@@ -197,7 +197,8 @@ class Gate:
     async def refused(self, scope: str, lease: str) -> None:
         """Hear that the provider refused a call for too many requests; the limits of an endpoint do not change for it."""
 
-    async def _take(self, scope: str, limits: Limits, tokens: int, lease: str) -> float:
+    async def try_enter(self, scope: str, limits: Limits, tokens: int, lease: str) -> float:
+        """Take a slot without standing in line; return 0, else the seconds after which to ask again, as ``Limiter.take``."""
         if self._shared is not None:
             try:
                 wait = await self._shared.take(scope, limits, tokens, lease)

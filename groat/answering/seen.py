@@ -105,7 +105,7 @@ def seen(
 def _asked(endpoint: Endpoint, prompt: Sequence[BaseMessage], wish: Wish) -> dict[str, Value | None]:
     host, port = _place(endpoint.address)
     told: dict[str, Value | None] = {
-        at.REQUEST_STREAM: wish.on_token is not None or endpoint.streams,
+        at.REQUEST_STREAM: wish.is_heard or endpoint.streams,
         at.MAX_TOKENS: endpoint.most(wish.max_output),
         at.ADDRESS: host,
         at.PORT: port,

@@ -1,6 +1,7 @@
 """One request to a model: sent once, timed, and what it used counted whether it ended well or not."""
 
 import asyncio
+import json
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,6 +25,21 @@ _UNCONNECTED = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout", "Unsu
 
 
 @dataclass(frozen=True, kw_only=True)
+class Direct:
+    """What a caller's application asks of a model itself, such as tools: sent as it is, nothing of it is read here."""
+
+    parameters: Mapping[str, Any]
+    """Fields of the request's body."""
+    on_chunk: Callable[[AIMessageChunk], None] | None = None
+    """Gets the reply chunk by chunk; with None it is not streamed."""
+
+    @property
+    def tokens(self) -> int:
+        """About how many tokens they add to the prompt."""
+        return count_tokens(json.dumps(self.parameters, ensure_ascii=False)) if self.parameters else 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Wish:
     """What is asked of a model, besides the prompt."""
 
@@ -33,6 +49,13 @@ class Wish:
     """JSON Schema of the reply; None for prose."""
     on_token: Callable[[str], None] | None = None
     """Gets the reply piece by piece; with None it is not streamed."""
+    direct: Direct | None = None
+    """With it the whole message is part of the reply, and no second request is sent beside a slow one."""
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether somebody gets the reply while it comes."""
+        return self.on_token is not None or (self.direct is not None and self.direct.on_chunk is not None)
 
 
 @dataclass(kw_only=True)
@@ -73,8 +96,8 @@ async def request(
     arguments = dict(_arguments(endpoint, wish))
     named: RunnableConfig = {"run_id": run_id}
     quiet: RunnableConfig = {**_QUIET, **named}
-    if wish.on_token is not None:
-        message = await _stream(endpoint, prompt, wish.on_token, arriving, {"config": named, **arguments})
+    if wish.is_heard:
+        message = await _stream(endpoint, prompt, _listener(wish), arriving, {"config": named, **arguments})
     elif endpoint.streams:
         message = await _stream(endpoint, prompt, lambda _: None, arriving, {"config": quiet, **arguments})
     else:
@@ -89,6 +112,7 @@ async def request(
         log_probability=_log_probability(message),
         billed_usd=billed_usd(message),
         message_id=message.id or "",
+        message=None if wish.direct is None else message,
     )
 
 
@@ -121,16 +145,30 @@ def _arguments(endpoint: Endpoint, wish: Wish) -> Iterator[tuple[str, Any]]:
         yield "max_tokens", most
     if endpoint.log_probabilities:
         yield "logprobs", True
-    if wish.schema is not None and endpoint.structured:
+    # As part of the body: given by name, the client would parse the reply itself and raise over one that was cut.
+    if wish.direct is not None:
+        yield "extra_body", dict(wish.direct.parameters)
+    elif wish.schema is not None and endpoint.structured:
         form = {"type": "json_schema", "json_schema": {"name": "answer", "schema": dict(wish.schema)}}
-        # As part of the body: given by name, the client would parse the reply itself and raise over one that was cut.
         yield "extra_body", {"response_format": form}
+
+
+def _listener(wish: Wish) -> Callable[[AIMessageChunk], None]:
+    direct, on_token = wish.direct, wish.on_token
+
+    def hear(chunk: AIMessageChunk) -> None:
+        if direct is not None and direct.on_chunk is not None:
+            direct.on_chunk(chunk)
+        if on_token is not None and chunk.text:
+            on_token(chunk.text)
+
+    return hear
 
 
 async def _stream(
     endpoint: Endpoint,
     prompt: Sequence[BaseMessage],
-    on_token: Callable[[str], None],
+    hear: Callable[[AIMessageChunk], None],
     arriving: Arriving,
     arguments: Mapping[str, Any],
 ) -> AIMessage:
@@ -138,12 +176,12 @@ async def _stream(
     async for chunk in endpoint.model.astream(list(prompt), **arguments):
         assert isinstance(chunk, AIMessageChunk)  # what a chat model streams
         chunks.append(chunk)
-        if piece := chunk.text:
+        if piece := chunk.text + "".join(called.get("args") or "" for called in chunk.tool_call_chunks):
             if arriving.first_at is None:
                 arriving.first_at = time.perf_counter()
                 arriving.begun.set()
             arriving.pieces.append(piece)
-            on_token(piece)
+        hear(chunk)
     if not chunks:
         raise ValueError("the stream was empty")
     whole = chunks[0].__add__(chunks[1:])  # all at once: one by one takes the square of the time

@@ -11,6 +11,7 @@ from groat.cache.entry import Entry, NewAnswer, new_entry
 from groat.cache.identity import exact_text, identity_key
 from groat.cache.paraphrases import without_refused
 from groat.cache.policy import CachePolicy, Ruling
+from groat.cache.recent_uses import RecentUses
 from groat.cache.stores.protocol import AnswerStore
 from groat.cache.vetoes import DocumentsFor, Vetoes, refused_by
 from groat.embedding import Vector
@@ -64,6 +65,7 @@ class AnswerCache:
         self._policy = policy or CachePolicy.load(None)
         self._max_entries = max_entries
         self._clock = clock
+        self._uses = RecentUses()
         self.counts = counts or Counts(clock=clock)
         """What the cache did, in numbers."""
         self.last_failure: str | None = None
@@ -107,7 +109,9 @@ class AnswerCache:
         if entry is None:
             return lookup, None
         try:
-            await self._store.mark_used(entry.entry_id, now=self._clock())
+            if self._uses.is_due(entry.entry_id, now=self._clock()):
+                await self._store.mark_used(entry.entry_id, now=self._clock())
+                self._uses.marked(entry.entry_id, now=self._clock())
         except StorageError as error:
             # Only the order of eviction suffers; the answer itself was read and is good.
             self.last_failure = str(error)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.stats import beta
 
 from groat.cache.answers import NEAREST
 from groat.cache.calibration import Measured
@@ -136,7 +135,10 @@ def upper_bound(successes: int, trials: int, confidence: float = 0.95) -> float:
 
 
 def _quantile(at: float, a: int, b: int, degenerate: float) -> float:
-    return degenerate if a <= 0 or b <= 0 else round(float(beta.ppf(at, a, b)), 4)
+    # Imported here: scipy takes half a second to import, and every command would wait for it.
+    from scipy.special import betaincinv
+
+    return degenerate if a <= 0 or b <= 0 else round(float(betaincinv(a, b, at)), 4)
 
 
 def _earlier(vectors: Matrix, place: int, floor: float) -> Sequence[tuple[int, float]]:

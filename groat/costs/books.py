@@ -16,6 +16,8 @@ from groat.types import Box, Charge, Purpose, Tier, Usage
 BILLED = "the endpoint's own bill"
 """Stands in the place of a price table's version where the endpoint said what it billed."""
 
+_HIT = ("check_cache",)
+"""Path of a question whose answer was kept: it has paid for no reply."""
 _NOTHING: Usage = {"input": 0, "output": 0, "cache_read": 0, "cache_write": 0, "reasoning": 0, "estimated": True}
 
 
@@ -140,7 +142,8 @@ class Books:
         """Keep how a question ended and forget its paid replies; return None, or the sentence that says why that failed."""
         try:
             await self.ledger.record_question(question, at=self._clock())
-            await self.ledger.drop_replies(question.run)
+            if question.path != _HIT:
+                await self.ledger.drop_replies(question.run)
         except StorageError as error:
             return str(error)
         return None

@@ -9,8 +9,9 @@ from groat.costs.amounts import exact_sum
 from groat.costs.days import DayReport
 from groat.types import Box, Charge
 
-QuestionOutcome = Literal["hit_exact", "hit_semantic", "cheap", "expensive", "unverified", "failed"]
-"""How a question ended: from the cache, answered and accepted by a tier, answered without being accepted, or not answered."""
+QuestionOutcome = Literal["hit_exact", "hit_semantic", "cheap", "expensive", "unverified", "passed_on", "failed"]
+"""How a question ended: from the cache, answered and accepted by a tier, answered without being accepted, passed on to a model
+with the caller's tools, or not answered."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -44,11 +44,12 @@ class Purse:
         """What was spent, in the order in which the calls ended."""
         self.ledger_failed: str | None = None
         """Why a charge could not be kept; None while all were."""
+        self.run, self.tenant, self.box = run, tenant, box
         self.warning: str = ""
         """What a budget that only warns has said."""
         self._books = books
         self._budgets = budgets
-        self._run, self._tenant, self._box, self._tier = run, tenant, box, tier
+        self._tier = tier
         self._purpose = purpose
         self._before = list(spent)
         self._held: dict[str, Decimal] = {}
@@ -80,7 +81,7 @@ class Purse:
             raise ModelError(
                 f"the budget of this question does not reach another call of {model!r}; raise max_cost_usd", failure="budget"
             )
-        reservation = await self._budgets.reserve(key=key, tenant=self._tenant, amount=amount, tier=self._tier)
+        reservation = await self._budgets.reserve(key=key, tenant=self.tenant, amount=amount, tier=self._tier)
         if not reservation.allowed:
             raise ModelError(reservation.reason, failure="budget")
         if amount is not None:
@@ -93,7 +94,7 @@ class Purse:
         """Write down one call; a ledger that fails shows in ``ledger_failed``."""
         charge = self._books.chat(
             key=key,
-            box=self._box,
+            box=self.box,
             model=model,
             priced_as=priced_as,
             tier=self._tier,
@@ -104,7 +105,7 @@ class Purse:
         )
         self._held.pop(key, None)
         self.charges.append(charge)
-        self.ledger_failed = await self._books.record([charge], run=self._run, tenant=self._tenant) or self.ledger_failed
+        self.ledger_failed = await self._books.record([charge], run=self.run, tenant=self.tenant) or self.ledger_failed
 
     def _left(self) -> Decimal | None:
         if self._most is None:

@@ -10,8 +10,8 @@ from filelock import FileLock, Timeout
 
 from groat.embedding import Embedder, Matrix, Vector
 from groat.errors import BadInput, StorageError
-from groat.knowledge.documents import IngestReport, Progress, need_tenant
-from groat.knowledge.files import find_files
+from groat.knowledge.documents import IngestReport, Progress, SourceDocument, need_tenant
+from groat.knowledge.files import Scope, find_files
 from groat.knowledge.ingestion import Ingestion
 from groat.knowledge.lookup import passages, revision, stored_vectors
 from groat.knowledge.ranking import (
@@ -75,6 +75,21 @@ class KnowledgeBase:
         scope = await asyncio.to_thread(find_files, paths)
         async with self._turn(progress):
             return await Ingestion(self._store, self._embedder, self._passage_tokens, tenant, scope, progress).run()
+
+    async def put(self, documents: Sequence[SourceDocument], *, tenant: str) -> IngestReport:
+        """Add or change documents that were handed over; all others stay. An id that a file of an ingest has is a failure.
+
+        Raises:
+            BadInput: the tenant is blank.
+            ModelError: the embedder failed; what was written before stays.
+            StorageError: the database cannot be written, or another ingest was at work for 10 minutes.
+        """
+        need_tenant(tenant)
+        nothing = Scope((), (), ())
+        async with self._turn(None):
+            return await Ingestion(
+                self._store, self._embedder, self._passage_tokens, tenant, nothing, None, given=documents
+            ).run()
 
     async def search(self, question: str, *, tenant: str, k: int = 8, max_tokens: int = 2000) -> list[Passage]:
         """Return the passages that fit the question, best first; [] when the tenant has no documents.

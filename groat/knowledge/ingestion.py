@@ -52,6 +52,7 @@ class Ingestion:
         passage_tokens: largest passage.
         tenant: whose documents these are.
         scope: what to read.
+        given: documents beside those, which are there already.
         progress: told about each step, may be None.
     """
 
@@ -61,6 +62,7 @@ class Ingestion:
     tenant: str
     scope: Scope
     progress: Callable[[Progress], None] | None
+    given: Sequence[SourceDocument] = ()
     report: IngestReport = field(default_factory=IngestReport)
     _kept: dict[str, Kept] = field(default_factory=dict)
     _seen: dict[str, Path] = field(default_factory=dict)
@@ -84,11 +86,14 @@ class Ingestion:
         self.report.notes.extend(self.scope.notes)
         self._kept = await asyncio.to_thread(self.store.kept, self.tenant)
         self._total = await asyncio.to_thread(lambda: sum(count_documents(file) for file in self.scope.files))
+        self._total += len(self.given)
         for file in self.scope.files:
             self._tell("reading", file.name)
             readings = read_documents(file)
             while (reading := await asyncio.to_thread(_following, readings)) is not None:
                 await self._take(reading)
+        for document in self.given:
+            await self._take(document)
         await self._flush()
         await self._remove_gone()
         return self.report

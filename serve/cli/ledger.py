@@ -12,7 +12,7 @@ from groat.costs import DayReport, Line, Questions, Spending
 from serve.application import load_application
 from serve.cli.output import JsonOption, console, dollars, saved, write_json
 
-_ORDER = ("hit_exact", "hit_semantic", "cheap", "expensive", "unverified", "failed")
+_ORDER = ("hit_exact", "hit_semantic", "cheap", "expensive", "unverified", "passed_on", "failed")
 
 
 def ledger_command(

@@ -7,6 +7,7 @@ import uvicorn
 
 from groat.errors import SettingsError
 from serve.application import load_application
+from serve.logs import set_up_logs
 from serve.web.app import build_app
 from serve.web.guard import LOOPBACK
 
@@ -23,5 +24,8 @@ def serve_command(
         raise SettingsError(
             f"--host {host} lets other machines in; set GROAT_API_KEYS first (KEY=TENANT:reviewer), or leave --host out"
         )
-    # Addresses and paths of requests are no users' text, but who reads when is nobody's business either.
-    uvicorn.run(build_app(application), host=host, port=port, access_log=False, server_header=False, log_level="info")
+    # Who reads when is nobody's business; the lines of GROAT_LOG_REQUESTS name neither addresses nor texts.
+    set_up_logs(application.settings.log_format)
+    uvicorn.run(
+        build_app(application), host=host, port=port, access_log=False, server_header=False, log_level="info", log_config=None
+    )

@@ -1,22 +1,24 @@
 """What stands before every page: who calls, from where, and what a browser may load."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Collection
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serve.web.keys import LOCAL, Caller, Keys
 from serve.web.openai.errors import Refused, reply_to
 from serve.web.sessions import COOKIE, Sessions
 
-OPEN = ("/health", "/login", "/static/")
+OPEN = ("/health", "/ready", "/login", "/static/")
 """Paths that need no key."""
 READ = ("/review", "/metrics")
 """Paths that need the key of a reviewer."""
+API = "/v1/"
+"""What the paths for programs begin with."""
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _READS = ("GET", "HEAD")
 _HEADERS = {
@@ -27,8 +29,6 @@ _HEADERS = {
     # Pages hold users' questions: nobody between may keep them.
     "Cache-Control": "no-store",
 }
-
-Next = Callable[[Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True)
@@ -52,39 +52,60 @@ class Door:
         return self.sessions.caller(request.cookies.get(COOKIE, ""))
 
 
-class Guard(BaseHTTPMiddleware):
-    """Lets in whom the door knows, refuses forms that another site sent, and says what a browser may load."""
+class Guard:
+    """Lets in whom the door knows, refuses what another site sent, and says what a browser may load.
 
-    def __init__(self, app: ASGIApp, door: Door) -> None:
-        """Keep the door."""
-        super().__init__(app)
-        self._door = door
+    Args:
+        app: what is guarded.
+        door: knows the callers; who was let in is ``request.state.caller``.
+        origins: other sites whose pages may call the paths for programs, with a key.
+    """
 
-    async def dispatch(self, request: Request, call_next: Next) -> Response:
-        """Return the page, a refusal, or for a browser the way to the login."""
-        response = await self._answer(request, call_next)
-        for name, value in _HEADERS.items():
-            response.headers.setdefault(name, value)
-        return response
+    def __init__(self, app: ASGIApp, door: Door, origins: Collection[str] = ()) -> None:
+        """Keep the arguments."""
+        self._app, self._door, self._origins = app, door, frozenset(origins)
 
-    async def _answer(self, request: Request, call_next: Next) -> Response:
-        if request.method not in _READS and _from_elsewhere(request):
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, refuse, or for a browser show the way to the login."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def tell(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        refused = self._refused(Request(scope))
+        await (self._app if refused is None else refused)(scope, receive, tell)
+
+    def _refused(self, request: Request) -> Response | None:
+        """Return what is said to who is not let in; None for who is."""
+        path = request.url.path
+        if request.method not in _READS and _from_elsewhere(request) and not self._is_allowed(request):
             return PlainTextResponse("this form was sent by another site\n", 403)
         caller = self._door.caller(request)
         request.state.caller = caller
-        if caller is None and not request.url.path.startswith(OPEN):
+        if caller is None and not path.startswith(OPEN):
             if self._door.keys and "text/html" in request.headers.get("accept", ""):
                 return RedirectResponse("/login", 303)
             return self._turned_away(request)
-        if caller is not None and caller.role != "reviewer" and request.url.path.startswith(READ):
+        if caller is not None and not caller.reviews and path.startswith(READ):
             return PlainTextResponse("this key may ask, not review; ask for one whose role is reviewer\n", 403)
-        return await call_next(request)
+        return None
+
+    def _is_allowed(self, request: Request) -> bool:
+        # A session's cookie is no key: it is sent along by whatever site makes the browser call.
+        bears_key = request.headers.get("authorization", "").lower().startswith("bearer ")
+        return bears_key and request.url.path.startswith(API) and request.headers.get("origin") in self._origins
 
     def _turned_away(self, request: Request) -> Response:
         told, status = "without GROAT_API_KEYS this server answers on 127.0.0.1 and localhost alone", 403
         if self._door.keys:
             told, status = "send one of this server's keys: Authorization: Bearer KEY", 401
-        if request.url.path.startswith("/v1/"):
+        if request.url.path.startswith(API):
             response: Response = reply_to(Refused(told, status=status, code="invalid_api_key"))
         else:
             response = PlainTextResponse(f"{told}\n", status)

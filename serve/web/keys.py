@@ -3,13 +3,14 @@
 import hashlib
 import hmac
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, get_args
+from dataclasses import dataclass, field
+from typing import Literal, cast, get_args
 
 from groat.errors import SettingsError
 
-Role = Literal["user", "reviewer"]
-"""A user asks; a reviewer also reads what was asked, marks it and has it examined."""
+Role = Literal["user", "writer", "reviewer", "owner"]
+"""A user asks; a writer also changes documents and forgets answers; a reviewer instead reads what was asked, marks it and has
+it examined; an owner does all of it."""
 
 ALL_TENANTS = "*"
 
@@ -21,13 +22,25 @@ class Caller:
     tenant: str | None
     """None for all tenants."""
     role: Role
+    key: str = field(default="local", compare=False)
+    """Names the key in logs and limits: the first digits of its digest, never a part of the key."""
+
+    @property
+    def reviews(self) -> bool:
+        """Whether the caller may read what was asked, of its tenants."""
+        return self.role in ("reviewer", "owner")
+
+    @property
+    def writes(self) -> bool:
+        """Whether the caller may change documents and forget answers, of its tenants."""
+        return self.role in ("writer", "owner")
 
     def sees(self, tenant: str) -> bool:
         """Tell whether what belongs to a tenant may be shown to this caller."""
-        return self.role == "reviewer" and self.tenant in (None, tenant)
+        return self.reviews and self.tenant in (None, tenant)
 
 
-LOCAL = Caller(tenant=None, role="reviewer")
+LOCAL = Caller(tenant=None, role="owner")
 """Whoever calls a server without keys, which listens on this machine alone."""
 
 
@@ -46,7 +59,7 @@ class Keys:
 
     @classmethod
     def read(cls, text: str) -> "Keys":
-        """Read ``KEY=TENANT``, ``KEY=TENANT:reviewer`` or ``KEY=*:reviewer``, separated by commas; empty for no keys.
+        """Read ``KEY=TENANT``, ``KEY=TENANT:ROLE`` or ``KEY=*:ROLE``, separated by commas; empty for no keys.
 
         Raises:
             SettingsError: an entry cannot be read, or two have the same key. The message shows no key.
@@ -75,15 +88,18 @@ def _entry(part: str, number: int) -> _Entry:
     tenant, _, role = whom.partition(":")
     if len(key.strip()) < 16 or not tenant.strip() or (role or "user") not in get_args(Role):
         raise SettingsError(
-            f"entry {number} of GROAT_API_KEYS cannot be used; write KEY=TENANT or KEY=TENANT:reviewer, with * for all tenants "
-            "and a key of 16 characters or more"
+            f"entry {number} of GROAT_API_KEYS cannot be used; write KEY=TENANT or KEY=TENANT:ROLE with the role "
+            "user, writer, reviewer or owner, * for all tenants, and a key of 16 characters or more"
         )
-    if tenant.strip() == ALL_TENANTS and role != "reviewer":
-        raise SettingsError(f"entry {number} of GROAT_API_KEYS: who asks needs a tenant; * is for reviewers: KEY=*:reviewer")
+    if tenant.strip() == ALL_TENANTS and role in ("", "user"):
+        raise SettingsError(f"entry {number} of GROAT_API_KEYS: who asks needs a tenant; * is for other roles: KEY=*:reviewer")
+    digest = _digest(key.strip())
     return _Entry(
-        digest=_digest(key.strip()),
+        digest=digest,
         caller=Caller(
-            tenant=None if tenant.strip() == ALL_TENANTS else tenant.strip(), role="reviewer" if role == "reviewer" else "user"
+            tenant=None if tenant.strip() == ALL_TENANTS else tenant.strip(),
+            role=cast(Role, role or "user"),
+            key=digest.hex()[:12],
         ),
     )
 

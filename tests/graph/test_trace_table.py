@@ -6,9 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
+from starlette.responses import PlainTextResponse
 
 from graph.context import Context
 from graph.telling import attend
@@ -22,6 +24,7 @@ from groat.tracing.opening import Tracing
 from groat.tracing.outbox import Outbox, Sent
 from groat.tracing.spans import say
 from groat.types import Lookup, Route, Verdict
+from serve.web.seen import Spanned
 from tests.fakes import asked
 from tests.graph.conftest import GOOD, QUESTION, WRONG, MakeWorld
 from tests.model_server import Says, serve_model
@@ -86,6 +89,9 @@ async def _everything(make_world: MakeWorld, folder: Path) -> ServedWorld:
         await graph.ainvoke({"question": QUESTION}, thread, context=ACME)
         await here.ask("Where is my order WL-48213?")
         CONTENT.forbid()
+    transport = httpx.ASGITransport(Spanned(PlainTextResponse(""), []))
+    async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+        await client.get("/v1/models")
     with watched("check_cache") as saw:
         saw({"run": "r", "lookup": LOOKUP, "asked": {**asked("q"), "follow_up": "pronoun", "turns_left_out": 2}})
     with watched("route") as saw:
@@ -128,6 +134,8 @@ async def test_what_is_told_is_the_table_no_more_and_no_less(make_world: MakeWor
 def _form(name: str) -> str:
     """Return the name of the table that a span's name is made of."""
     first, _, rest = name.partition(" ")
+    if first == "GET":
+        return spans.HTTP
     if not rest or name == spans.RETRIEVAL:
         return name
     return {"chat": spans.CHAT, "embeddings": spans.EMBEDDINGS}.get(first, spans.STORE)

@@ -144,7 +144,12 @@ async def test_failed_tries_are_part_of_the_usage(tmp_path: Path) -> None:
     [
         ({"model": "gpt-5"}, 404, "groat:cheap"),
         ({"n": 2}, 400, "leave n out"),
-        ({"tools": [{"type": "function", "function": {"name": "f"}}]}, 400, "tools are not supported"),
+        ({"functions": [{"name": "f"}]}, 400, "tools"),
+        ({"logprobs": True}, 400, "logprobs"),
+        ({"stop": ["."]}, 400, "stop"),
+        ({"temperature": "warm"}, 400, "temperature"),
+        ({"best_guess": 1}, 400, "best_guess"),
+        ({"response_format": {"type": "json_schema", "json_schema": {"schema": {"type": 7}}}}, 400, "schema"),
         ({"messages": []}, 400, "messages"),
         ({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]}, 400, "only text"),
         ({"messages": [{"role": "user", "content": "  "}]}, 400, ""),
@@ -168,7 +173,7 @@ async def test_what_cannot_be_answered_is_told_in_openais_form(
     assert server.bill == []
 
 
-@pytest.mark.parametrize("body", [b"{", b"[]", b"\xff", b"[" * 100_000, b"x" * 5_000_000], ids=len)
+@pytest.mark.parametrize("body", [b"{", b"[]", b"\xff", b"[" * 100_000], ids=len)
 async def test_a_body_that_is_none_is_told(fresh: Reviewed, body: bytes) -> None:
     async with client_of(fresh.app(KEYS), authorization=f"Bearer {ASKS_ACME}") as client:
         response = await client.post("/v1/chat/completions", content=body)

@@ -93,7 +93,7 @@ async def test_a_mark_is_kept_and_shown(client: httpx.AsyncClient, reviewed: Rev
 
 
 @pytest.mark.parametrize(
-    ("body", "status"), [(b"", 400), (b"bad=perhaps", 400), (b"\xff\xfe", 400), (b"bad=yes&note=" + b"x" * 70_000, 400)]
+    ("body", "status"), [(b"", 400), (b"bad=perhaps", 400), (b"\xff\xfe", 400), (b"bad=yes&note=" + b"x" * 70_000, 413)]
 )
 async def test_a_form_that_cannot_be_read_is_told(
     client: httpx.AsyncClient, reviewed: Reviewed, body: bytes, status: int

@@ -26,7 +26,10 @@ RESUMED: Final = attribute("groat.resumed", _ROOT, "yes or no", "It went on from
 CONVERSATION: Final = attribute("gen_ai.conversation.id", _ROOT, "text", "Hash of the thread that the question belongs to.")
 SESSION: Final = attribute("session.id", _ROOT, "text", "As gen_ai.conversation.id, for Phoenix.")
 OUTCOME: Final = attribute(
-    "groat.outcome", _ROOT, "text", "hit_exact, hit_semantic, cheap, expensive, unverified, failed, error or cancelled."
+    "groat.outcome",
+    _ROOT,
+    "text",
+    "hit_exact, hit_semantic, cheap, expensive, unverified, passed_on, failed, error or cancelled.",
 )
 VERIFIED: Final = attribute("groat.verified", _ROOT, "yes or no", "The answer passed its checks, or was kept after it had.")
 ESCALATED: Final = attribute("groat.escalated", _ROOT, "yes or no", "The cheap answer was not taken.")
@@ -157,7 +160,11 @@ CACHE_WRITE: Final = attribute(
 REASONING: Final = attribute("gen_ai.usage.reasoning.output_tokens", _CHAT, "whole number", "Of the reply, reasoning.")
 ADDRESS: Final = attribute("server.address", _CHAT, "text", "Host of the endpoint.")
 PORT: Final = attribute("server.port", _CHAT, "whole number", "Its port.")
-STATUS: Final = attribute("http.response.status_code", _CHAT, "whole number", "HTTP status of a refusal.")
+STATUS: Final = attribute(
+    "http.response.status_code", "chat, requests", "whole number", "HTTP status of a refusal, or of what `groat serve` replied."
+)
+METHOD: Final = attribute("http.request.method", "requests", "text", "HTTP method of a request to `groat serve`.")
+ROUTE: Final = attribute("http.route", "requests", "text", "Pattern of its path.")
 LLM_MODEL: Final = attribute("llm.model_name", _CHAT, "text", "As gen_ai.request.model, for Phoenix.")
 LLM_PROMPT: Final = attribute("llm.token_count.prompt", _CHAT, "whole number", "As gen_ai.usage.input_tokens.")
 LLM_COMPLETION: Final = attribute("llm.token_count.completion", _CHAT, "whole number", "As gen_ai.usage.output_tokens.")

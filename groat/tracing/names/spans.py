@@ -9,6 +9,9 @@ from groat.types import Box
 REQUEST: Final = span(
     "groat", "AGENT", "One question from the call of the graph to its last token; every other span is below it."
 )
+HTTP: Final = span(
+    "{method} {route}", "CHAIN", "One request to `groat serve` from its first byte to its last; the question is below it."
+)
 BOX_KINDS: Final[Mapping[Box, str]] = {
     "check_cache": "RETRIEVER",
     "retrieve": "RETRIEVER",

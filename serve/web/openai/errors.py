@@ -1,5 +1,6 @@
 """Failures in the form that OpenAI's clients understand."""
 
+import math
 from collections.abc import Mapping
 from typing import Final
 
@@ -21,12 +22,21 @@ class Refused(BadInput):
         param: the field that it is about.
         status: HTTP status.
         code: short reason for programs.
+        retry_after_s: when to come again; None for never with this request.
     """
 
-    def __init__(self, message: str, *, param: str | None = None, status: int = 400, code: str = "invalid_request") -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        param: str | None = None,
+        status: int = 400,
+        code: str = "invalid_request",
+        retry_after_s: float | None = None,
+    ) -> None:
         """Keep what is told."""
         super().__init__(message)
-        self.param, self.status, self.code = param, status, code
+        self.param, self.status, self.code, self.retry_after_s = param, status, code, retry_after_s
 
 
 def reply_to(error: GroatError) -> JSONResponse:
@@ -34,7 +44,8 @@ def reply_to(error: GroatError) -> JSONResponse:
     param = error.param if isinstance(error, Refused) else None
     status, code = _place(error)
     kind = "invalid_request_error" if status < 500 and status not in (402, 429) else "server_error"
-    headers = {"Retry-After": "1"} if status in (429, 503) else None
+    wait = error.retry_after_s if isinstance(error, Refused | ModelError) else None
+    headers = {"Retry-After": str(math.ceil(wait or 1))} if status in (429, 503) else None
     body = {"error": {"message": str(error), "type": kind, "param": param, "code": code}}
     return JSONResponse(body, status, headers)
 

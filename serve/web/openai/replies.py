@@ -13,7 +13,9 @@ _PIECE: Final = 400
 """Characters of one chunk of an answer: it is whole before its first piece is passed on."""
 
 
-def completion(output: Output, *, id: str, model: str, begun: float, trace: str) -> dict[str, Any]:
+def completion(
+    output: Output, *, id: str, model: str, begun: float, trace: str, left_out: Sequence[str] = ()
+) -> dict[str, Any]:
     """Return a whole answer.
 
     Args:
@@ -22,6 +24,7 @@ def completion(output: Output, *, id: str, model: str, begun: float, trace: str)
         model: that was asked for.
         begun: when the question came, in seconds since 1970.
         trace: id of the run in LangGraph and LangSmith.
+        left_out: parameters of the request that had no effect.
     """
     return {
         "id": id,
@@ -37,17 +40,19 @@ def completion(output: Output, *, id: str, model: str, begun: float, trace: str)
             }
         ],
         "usage": usage(output["charges"]),
-        "groat": account(output, trace=trace, begun=begun),
+        "groat": account(output, trace=trace, begun=begun, left_out=left_out),
     }
 
 
-def chunks(output: Output, *, id: str, model: str, begun: float, trace: str, include_usage: bool) -> Iterator[dict[str, Any]]:
+def chunks(
+    output: Output, *, id: str, model: str, begun: float, trace: str, include_usage: bool, left_out: Sequence[str] = ()
+) -> Iterator[dict[str, Any]]:
     """Yield the chunks of an answer after the first one, which says who speaks."""
     head = {"id": id, "object": "chat.completion.chunk", "created": int(begun), "model": model}
     text = output["answer"]
     for begin in range(0, len(text), _PIECE):
-        yield {**head, "choices": [_choice({"content": text[begin : begin + _PIECE]})]}
-    end = {**head, "choices": [_choice({}, "stop")], "groat": account(output, trace=trace, begun=begun)}
+        yield {**head, "choices": [choice({"content": text[begin : begin + _PIECE]})]}
+    end = {**head, "choices": [choice({}, "stop")], "groat": account(output, trace=trace, begun=begun, left_out=left_out)}
     yield {**end, "usage": None} if include_usage else end
     if include_usage:
         yield {**head, "choices": [], "usage": usage(output["charges"])}
@@ -55,8 +60,8 @@ def chunks(output: Output, *, id: str, model: str, begun: float, trace: str, inc
 
 def first_chunk(*, id: str, model: str, begun: float) -> dict[str, Any]:
     """Return the chunk that says that an answer comes."""
-    choice = _choice({"role": "assistant", "content": ""})
-    return {"id": id, "object": "chat.completion.chunk", "created": int(begun), "model": model, "choices": [choice]}
+    begins = choice({"role": "assistant", "content": ""})
+    return {"id": id, "object": "chat.completion.chunk", "created": int(begun), "model": model, "choices": [begins]}
 
 
 def event(value: Mapping[str, Any]) -> str:
@@ -77,7 +82,7 @@ def usage(charges: Sequence[Charge]) -> dict[str, Any]:
     }
 
 
-def account(output: Output, *, trace: str, begun: float) -> dict[str, Any]:
+def account(output: Output, *, trace: str, begun: float, left_out: Sequence[str] = ()) -> dict[str, Any]:
     """Return how an answer came about and what it cost, the field ``groat`` of a reply."""
     route = output["route"]
     return {
@@ -89,9 +94,10 @@ def account(output: Output, *, trace: str, begun: float) -> dict[str, Any]:
         "routed": route["tier"] if route else None,
         "verified": output["verified"],
         "sources": output["sources"],
-        "cost_usd": _number(output["cost_usd"]),
-        "baseline_cost_usd": _number(output["baseline_cost_usd"]),
+        "cost_usd": number(output["cost_usd"]),
+        "baseline_cost_usd": number(output["baseline_cost_usd"]),
         "latency_ms": round((time.time() - begun) * 1000, 2),
+        "left_out": list(left_out),
     }
 
 
@@ -109,9 +115,11 @@ def headers(output: Output, *, trace: str) -> dict[str, str]:
     return {name: value for name, value in told.items() if value is not None}
 
 
-def _choice(delta: Mapping[str, Any], finish_reason: str | None = None) -> dict[str, Any]:
+def choice(delta: Mapping[str, Any], finish_reason: str | None = None) -> dict[str, Any]:
+    """Return the only choice of a chunk."""
     return {"index": 0, "delta": dict(delta), "finish_reason": finish_reason, "logprobs": None}
 
 
-def _number(amount: str | None) -> float | None:
+def number(amount: str | None) -> float | None:
+    """Return an amount of dollars as JSON has it; None where it is unknown."""
     return None if amount is None else float(Decimal(amount))

@@ -1,16 +1,19 @@
 """Read a request for a chat completion: the conversation, the knobs of the run, and how the answer is wanted."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Final, Literal
 
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, SystemMessage
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from graph.context import Context
+from graph.passing import Handed
 from groat.errors import BadInput
 from serve.web.keys import Caller
 from serve.web.openai.errors import Refused
+from serve.web.openai.parameters import left_out
+from serve.web.openai.tools import is_with_tools, read_tools
 
 MODELS: Final[Mapping[str, Literal["auto", "cheap", "expensive"]]] = {
     "groat": "auto",
@@ -18,12 +21,7 @@ MODELS: Final[Mapping[str, Literal["auto", "cheap", "expensive"]]] = {
     "groat:expensive": "expensive",
 }
 """Name of a model of this server -> tier that answers."""
-_NOT_HERE: Final = {
-    "tools": "tools", "functions": "functions", "audio": "audio", "modalities": "modalities",
-    "web_search_options": "web search", "prediction": "predicted outputs",
-}  # fmt: skip
-"""What would change the answer, and is not done here: refused rather than left out."""
-_HEADERS: Final = {
+HEADERS: Final = {
     "x-groat-tenant": "tenant",
     "x-groat-max-quality-loss": "max_quality_loss",
     "x-groat-max-cost-usd": "max_cost_usd",
@@ -80,16 +78,27 @@ class Options(BaseModel):
     no_cache: bool = False
 
 
-class Body(BaseModel):
-    """A request as OpenAI describes it; what only tunes a model's sampling is left to groat and ignored."""
+class Envelope(BaseModel):
+    """What every request for a completion says around its conversation; the other parameters: ``openai.parameters``."""
 
     model: str
-    messages: Annotated[list[Message], Field(min_length=1)]
-    stream: bool = False
+    stream: bool | None = None
     stream_options: StreamOptions | None = None
     n: int | None = None
-    response_format: ResponseFormat | None = None
     groat: Options = Options()
+
+
+class Body(Envelope):
+    """A request that groat answers."""
+
+    messages: Annotated[list[Message], Field(min_length=1)]
+    response_format: ResponseFormat | None = None
+
+
+class ToolsBody(Envelope):
+    """A request with tools, which a model answers; its other fields are the model's to read."""
+
+    messages: Annotated[list[dict[str, Any]], Field(min_length=1)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +110,10 @@ class Wanted:
     context: Context
     stream: bool
     include_usage: bool
+    handed: Handed | None = None
+    """With it the conversation is passed on to a model, with the caller's tools."""
+    left_out: list[str] = field(default_factory=list)
+    """Parameters of the request that have no effect."""
 
 
 def read_request(raw: object, headers: Mapping[str, str], caller: Caller) -> Wanted:
@@ -116,10 +129,8 @@ def read_request(raw: object, headers: Mapping[str, str], caller: Caller) -> Wan
     """
     if not isinstance(raw, dict):
         raise Refused("send a JSON object with model and messages")
-    for name, what in _NOT_HERE.items():
-        if raw.get(name):
-            raise Refused(f"{what} are not supported by this endpoint; ask the model behind it directly for those", param=name)
-    body = _body({**raw, "groat": {**_from_headers(headers), **_object(raw.get("groat"))}})
+    with_tools = is_with_tools(raw)
+    body = _body(ToolsBody if with_tools else Body, {**raw, "groat": {**_from_headers(headers), **_object(raw.get("groat"))}})
     if body.n not in (None, 1):
         raise Refused("one answer is given to a question; leave n out, or set it to 1", param="n")
     if body.model not in MODELS:
@@ -135,18 +146,21 @@ def read_request(raw: object, headers: Mapping[str, str], caller: Caller) -> Wan
         raise
     except BadInput as error:
         raise Refused(str(error)) from error
+    answered = isinstance(body, Body)
     return Wanted(
         model=body.model,
-        messages=[_message(one, number) for number, one in enumerate(body.messages)],
+        messages=[_message(one, number) for number, one in enumerate(body.messages)] if isinstance(body, Body) else [],
         context=context,
-        stream=body.stream,
+        stream=bool(body.stream),
         include_usage=body.stream_options is not None and body.stream_options.include_usage,
+        handed=None if answered else read_tools(raw, streams=bool(body.stream)),
+        left_out=left_out(raw) if answered else [],
     )
 
 
-def _body(raw: dict[str, Any]) -> Body:
+def _body(form: type[Body | ToolsBody], raw: dict[str, Any]) -> Body | ToolsBody:
     try:
-        return Body.model_validate(raw)
+        return form.model_validate(raw)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
@@ -162,13 +176,15 @@ def _object(value: object) -> dict[str, Any]:
 
 
 def _from_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    return {field: headers[name] for name, field in _HEADERS.items() if name in headers}
+    return {field: headers[name] for name, field in HEADERS.items() if name in headers}
 
 
-def _context(body: Body, caller: Caller) -> Context:
+def _context(body: Body | ToolsBody, caller: Caller) -> Context:
     options = body.groat
     if caller.tenant is not None and options.tenant not in (None, caller.tenant):
         raise Refused("this key belongs to another tenant; leave tenant out", param="groat.tenant", status=403, code="tenant")
+    if options.tenant is not None and not options.tenant.strip():
+        raise Refused("the tenant is empty; name one, or leave it out", param="groat.tenant")
     given = {
         name: value
         for name in ("max_quality_loss", "max_cost_usd", "language", "collection", "deadline_s")
@@ -180,12 +196,15 @@ def _context(body: Body, caller: Caller) -> Context:
         use_cache=not options.no_cache,
         **given,
     )
-    form = body.response_format
+    form = body.response_format if isinstance(body, Body) else None
     if form is None or form.type == "text":
         return context
     if form.type == "json_schema" and form.json_schema is None:
         raise Refused("response_format of the type json_schema needs json_schema.schema", param="response_format")
-    return replace(context, response_schema={"type": "object"} if form.json_schema is None else form.json_schema.schema_)
+    try:
+        return replace(context, response_schema={"type": "object"} if form.json_schema is None else form.json_schema.schema_)
+    except BadInput as error:
+        raise Refused(str(error), param="response_format") from error
 
 
 def _message(one: Message, number: int) -> AnyMessage:

@@ -21,7 +21,7 @@ class Access:
         if request.method != "POST":
             return page(request, "login.html", refused=False)
         caller = self._door.keys.caller((await read_form(request)).get("key", "").strip())
-        if caller is None or caller.role != "reviewer":
+        if caller is None or not caller.reviews:
             return page(request, "login.html", status=401, refused=True)
         response = RedirectResponse("/review", 303)
         response.set_cookie(

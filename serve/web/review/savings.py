@@ -6,7 +6,7 @@ from typing import NamedTuple
 from groat.costs import DayReport
 from groat.costs.amounts import exact_sum
 
-OUTCOMES = ("hit_exact", "hit_semantic", "cheap", "expensive", "unverified", "failed")
+OUTCOMES = ("hit_exact", "hit_semantic", "cheap", "expensive", "unverified", "passed_on", "failed")
 """How a question may have ended, in the order of the ladder's steps."""
 
 

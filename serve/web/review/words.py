@@ -98,6 +98,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "saving_cheap": ("Answered by the cheap model", "由便宜模型回答"),
     "saving_expensive": ("Expensive model, shorter context", "贵模型，压缩上下文"),
     "saving_unverified": ("Not verified", "未通过验证"),
+    "saving_passed_on": ("Passed on, with tools", "带工具转发"),
     "saving_failed": ("Failed", "失败"),
     "saving_beside": ("Audits, replays and the like", "抽查、重放等"),
     "saving_paid": ("Paid", "实付"),
