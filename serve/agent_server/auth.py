@@ -1,0 +1,32 @@
+"""The handlers of LangGraph's server that let callers in and confine them. ``langgraph.json`` points here."""
+
+from typing import Any
+
+from langgraph_sdk import Auth
+
+from serve.agent_server.door import ServerDoor, TurnedAwayError
+from serve.agent_server.rights import NotPermittedError, confine
+from serve.application import load_application
+from serve.web.keys import Keys
+
+auth = Auth()
+_door = ServerDoor(Keys.read(load_application().settings.api_keys.get_secret_value()))
+
+
+@auth.authenticate
+async def authenticate(path: str, headers: dict[bytes, bytes]) -> str:
+    """Return the identity of the caller, or turn it away."""
+    named = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers.items()}
+    try:
+        return _door.identity(path, named)
+    except TurnedAwayError as away:
+        raise Auth.exceptions.HTTPException(status_code=away.status, detail=str(away)) from away
+
+
+@auth.on
+async def authorize(ctx: Auth.types.AuthContext, value: dict[str, Any]) -> dict[str, str] | None:
+    """Return what the caller is confined to, None for nothing, or refuse what it may not do."""
+    try:
+        return confine(ctx.user.identity, ctx.resource, ctx.action, value)
+    except NotPermittedError as refusal:
+        raise Auth.exceptions.HTTPException(status_code=403, detail=str(refusal)) from refusal
