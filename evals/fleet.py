@@ -9,8 +9,8 @@ import re
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -21,9 +21,10 @@ import httpx
 from evals.billing_server import BillingServer, serve_bills
 from evals.processes import BIN, Serving, start, wait_until_ready
 from evals.redis_server import RedisServer, serve_redis
-from graph.services import Services, open_services
-from graph.settings import Settings
+from groat.cache import AnswerCache, RedisStore
+from groat.cache.opening import open_rule
 from groat.costs import PriceTable
+from groat.embedding.bundled import BundledEmbedder
 from groat.knowledge import KnowledgeBase
 from groat.types import Language, Usage
 
@@ -101,8 +102,9 @@ class Fleet:
     model: BillingServer
     redis: RedisServer
     settings: dict[str, str]
-    services: Services
-    """Of this process, over the same data; it changes the documents."""
+    knowledge: KnowledgeBase
+    answers: AnswerCache
+    """Both of this process, over the same data: it changes the documents."""
     processes: list[Serving] = field(default_factory=list)
     boxes: dict[Locker, int] = field(default_factory=dict)
 
@@ -115,8 +117,6 @@ class Fleet:
 
     async def write(self, lockers: Sequence[Locker]) -> None:
         """Let one more box fit into each locker, as an ingest does: the documents first, then their answers."""
-        knowledge = self.services.knowledge
-        assert isinstance(knowledge, KnowledgeBase)  # the settings name no other
         for tenant in sorted({one.tenant for one in lockers}):
             there = self.folder / "documents" / tenant
             there.mkdir(parents=True, exist_ok=True)
@@ -124,10 +124,10 @@ class Fleet:
             for one in changed:
                 says = _SAYS[one.language].format(name=one.name, boxes=self.boxes[one] + 1)
                 (there / f"{one.name}.md").write_text(f"---\nid: {one.name}\n---\n{says}\n", encoding="utf-8")
-            report = await knowledge.ingest([there], tenant=tenant)
+            report = await self.knowledge.ingest([there], tenant=tenant)
             for one in changed:
                 self.boxes[one] += 1
-            await self.services.answers.invalidate([*report.changed, *report.removed], tenant=tenant)
+            await self.answers.invalidate([*report.changed, *report.removed], tenant=tenant)
 
     async def ask(self, client: httpx.AsyncClient, process: int, locker: Locker, wording: int, **options: Any) -> Told:
         """Ask one process, and return what came of it; ``options`` are those of a request to groat."""
@@ -194,8 +194,10 @@ def lockers(tenants: Sequence[str] = TENANTS) -> list[Locker]:
     ]
 
 
-@contextmanager
-def fleet(folder: Path, *, redis_options: Sequence[str] = (), delay_s: float = 0.05, **settings: str) -> Iterator[Fleet]:
+@asynccontextmanager
+async def fleet(
+    folder: Path, *, redis_options: Sequence[str] = (), delay_s: float = 0.05, **settings: str
+) -> AsyncIterator[Fleet]:
     """Make what the processes share; none of them runs yet.
 
     Args:
@@ -204,7 +206,7 @@ def fleet(folder: Path, *, redis_options: Sequence[str] = (), delay_s: float = 0
         delay_s: what an answer of the model takes.
         settings: of every process, beyond those that name what is shared.
     """
-    with ExitStack() as stack:
+    async with AsyncExitStack() as stack:
         model = stack.enter_context(serve_bills(delay_s=delay_s))
         redis = stack.enter_context(serve_redis(folder, *redis_options))
         given = {
@@ -215,8 +217,12 @@ def fleet(folder: Path, *, redis_options: Sequence[str] = (), delay_s: float = 0
             "GROAT_EXPENSIVE_PRICED_AS": PRICED_AS["big"], "GROAT_AUDIT_SHARE": "0", "GROAT_ROUTE_AUDIT_SHARE": "0",
             "GROAT_REDIS_PATIENCE_S": "1", "OMP_NUM_THREADS": "1", **settings,
         }  # fmt: skip
-        here = open_services(Settings(data_dir=folder / "data", cache_url=redis.url, redis_url=redis.url))
-        shared = Fleet(folder, model, redis, given, here)
+        embedder, store = BundledEmbedder(), RedisStore(redis.url, patience_s=1.0)
+        stack.push_async_callback(store.aclose)
+        shared = Fleet(
+            folder, model, redis, given, KnowledgeBase(folder / "data" / "knowledge.sqlite", embedder),
+            AnswerCache(store, open_rule(embedder.name, None)),
+        )  # fmt: skip
         shared.boxes = {one: _FIRST[one.tenant] + 20 * place for place, one in enumerate(lockers([*TENANTS, THRIFTY]))}
         try:
             yield shared

@@ -70,7 +70,7 @@ class Found(TypedDict):
 
 async def measure(folder: Path, *, processes: int, questions: int, at_once: int) -> Found:
     """Start the processes, put the load on them, and try what they share."""
-    with fleet(
+    async with fleet(
         folder, GROAT_TENANT_BUDGETS=f"{THRIFTY}={_BUDGET_USD}", GROAT_CHEAP_RPM=str(_RPM),
         GROAT_EXPENSIVE_RPM=str(_RPM),
     ) as shared:  # fmt: skip
