@@ -5,6 +5,7 @@ from typing import Any
 from langgraph_sdk import Auth
 from starlette.authentication import BaseUser
 
+from serve.agent_server.app import OWN
 from serve.agent_server.door import ServerDoor, TurnedAwayError
 from serve.agent_server.rights import NotPermittedError, confine
 from serve.application import load_application
@@ -31,7 +32,7 @@ class Known(dict[str, str], BaseUser):
 
 
 auth = Auth()
-_door = ServerDoor(Keys.read(load_application().settings.api_keys.get_secret_value()))
+_door = ServerDoor(Keys.read(load_application().settings.api_keys.get_secret_value()), OWN)
 
 
 @auth.authenticate

@@ -12,8 +12,6 @@ from serve.web.keys import Keys
 
 STUDIO: Final = "https://smith.langchain.com"
 """Where LangGraph Studio is served from; ``langgraph.json`` lets its pages call this server, and no others."""
-OWN_DOOR: Final = ("/v1/", "/review", "/login", "/logout", "/static/", "/health")
-"""Pages of groat's own, which ask for keys themselves and also know who has logged in."""
 
 
 class TurnedAwayError(Exception):
@@ -34,6 +32,9 @@ class ServerDoor:
     """Who is let in."""
 
     keys: Keys
+    own: frozenset[str]
+    """Paths of groat's own pages, which ask for keys themselves and also know who has logged in; one that ends with a slash
+    stands for all below it."""
 
     def identity(self, path: str, headers: Mapping[str, str]) -> str:
         """Return who calls.
@@ -50,7 +51,7 @@ class ServerDoor:
         caller = self.keys.caller(_key(headers))
         if caller is not None:
             return identity_of(caller.tenant)
-        if path == "/" or path.startswith(OWN_DOOR):
+        if path in self.own or any(path.startswith(one) for one in self.own if one.endswith("/") and one != "/"):
             return GUEST
         raise TurnedAwayError("send one of this server's keys: Authorization: Bearer KEY, or x-api-key: KEY", status=401)
 

@@ -13,8 +13,9 @@ from serve.web.keys import Keys
 
 KEY, OF_ALL = "acme-key-0123456789", "reviewers-key-0123456789"
 ACME = identity_of("acme")
-DOOR = ServerDoor(Keys.read(f"{KEY}=acme,{OF_ALL}=*:reviewer"))
-OPEN_DOOR = ServerDoor(Keys.read(""))
+OWN = frozenset({"/", "/login", "/review", "/review/runs/", "/v1/models", "/v1/models/", "/health"})
+DOOR = ServerDoor(Keys.read(f"{KEY}=acme,{OF_ALL}=*:reviewer"), OWN)
+OPEN_DOOR = ServerDoor(Keys.read(""), OWN)
 
 
 @pytest.mark.parametrize("headers", [{"authorization": f"Bearer {KEY}"}, {"x-api-key": KEY}], ids=["bearer", "x-api-key"])
@@ -26,7 +27,7 @@ def test_a_key_of_all_tenants_is_held_to_none() -> None:
     assert tenant_of(DOOR.identity("/runs", {"x-api-key": OF_ALL})) is None
 
 
-@pytest.mark.parametrize("path", ["/runs", "/threads", "/v1", "/assistants/search"])
+@pytest.mark.parametrize("path", ["/runs", "/threads", "/v1", "/assistants/search", "/login/../runs", "/reviews"])
 def test_without_a_key_the_graph_api_is_shut(path: str) -> None:
     with pytest.raises(TurnedAwayError):
         DOOR.identity(path, {})
