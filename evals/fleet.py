@@ -167,9 +167,9 @@ class Fleet:
         with contextlib.closing(sqlite3.connect(self.folder / "data" / "ledger.sqlite")) as ledger:
             return Counter(ledger.execute("SELECT model, input, output FROM charges WHERE kind = 'chat'").fetchall())
 
-    def billed(self, *, heard: bool = True) -> Counter[tuple[str, int, int]]:
-        """Return the same of the model server's bill: of the answers that a client heard, or of those that none did."""
-        return Counter((one.model, one.input, one.output) for one in self.model.bill if one.heard is heard)
+    def billed(self) -> Counter[tuple[str, int, int]]:
+        """Return the same of the model server's bill."""
+        return Counter((one.model, one.input, one.output) for one in self.model.bill)
 
 
 def cost(rows: Mapping[tuple[str, int, int], int]) -> Decimal:
