@@ -111,9 +111,11 @@ class Fleet:
     def begin(self, count: int) -> None:
         """Start so many processes, and wait until all of them serve."""
         begun = [start([str(BIN / "groat"), "serve", "--port", "{port}"], self.folder, self.settings) for _ in range(count)]
-        self.processes += begun
         for one in begun:
-            wait_until_ready(one, "/health")
+            try:
+                wait_until_ready(one, "/health")
+            finally:
+                self.processes.append(one)
 
     async def write(self, lockers: Sequence[Locker]) -> None:
         """Let one more box fit into each locker, as an ingest does: the documents first, then their answers."""
