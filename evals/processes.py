@@ -16,7 +16,7 @@ from typing import Final
 
 BIN: Final = Path(sys.executable).parent
 """Where the commands of this environment are."""
-_STARTED_WITHIN_S: Final = 90.0
+_STARTED_WITHIN_S: Final = 300.0
 _ENDS_WITHIN_S: Final = 30.0
 _OURS: Final = ("GROAT_", "OPENAI_", "LANGSMITH_", "LANGCHAIN_", "LANGGRAPH_", "OTEL_")
 

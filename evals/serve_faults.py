@@ -38,7 +38,7 @@ _TIMEOUT_S: Final = 2.0
 """After which a silent model is given up."""
 _PAUSE_S: Final = 0.05
 _SETTLES_S: Final = 3.0
-_ENDS_WITHIN_S: Final = 60.0
+_ENDS_WITHIN_S: Final = 120.0
 
 
 @dataclass
