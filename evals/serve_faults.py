@@ -35,7 +35,7 @@ from groat.errors import StorageError
 _PROCESSES, _ASKERS, _EDITS_S = 2, 4, 1.0
 _MODEL_S: Final = 0.2
 _TIMEOUT_S: Final = 2.0
-"""After which a silent model is given up."""
+"""After which a model that hangs is given up."""
 _PAUSE_S: Final = 0.05
 _SETTLES_S: Final = 3.0
 _ENDS_WITHIN_S: Final = 120.0
@@ -137,7 +137,7 @@ async def _restart(place: Place) -> None:
 FAULTS = (
     Fault("none", _nothing, _nothing),
     Fault("Redis killed, then back empty", _kill_redis, _start_redis),
-    Fault("model hangs", _hang, _go_on),
+    Fault("model hangs", _hang, _go_on, {"GROAT_TIMEOUT_S": f"{_TIMEOUT_S:g}"}),
     Fault("process ended (SIGTERM)", _terminate, _restart),
     Fault("process killed (SIGKILL)", _kill, _restart),
     Fault("process stopped for a while (SIGSTOP)", _stop, _continue),
@@ -147,7 +147,7 @@ FAULTS = (
 
 async def measure(fault: Fault, folder: Path, *, seconds: float) -> Row:
     """Let a fault happen under load for some seconds, mend it, and go on as long again."""
-    settings = {"GROAT_TIMEOUT_S": str(_TIMEOUT_S), "GROAT_TRIES": "2", "GROAT_BREAKER_REST_S": "2", **fault.settings}
+    settings = {"GROAT_TRIES": "2", "GROAT_BREAKER_REST_S": "2", **fault.settings}
     async with AsyncExitStack() as stack:
         shared = await stack.enter_async_context(fleet(folder, delay_s=_MODEL_S, **settings))
         place = Place(shared, stack.enter_context(ExitStack()))
