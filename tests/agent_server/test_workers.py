@@ -65,13 +65,13 @@ def environment(tmp_path: Path, model: ModelServer) -> Iterator[dict[str, str]]:
     documents.mkdir()
     for name, text in DOCUMENTS.items():
         (documents / f"{name}.md").write_text(text, encoding="utf-8")
-    with serve_postgres(tmp_path, TOOLS / "python") as postgres, serve_redis(tmp_path) as redis:
+    with serve_postgres(TOOLS / "python") as postgres, serve_redis(tmp_path) as redis:
         settings = {
             "DATABASE_URI": postgres, "REDIS_URI": redis.url, "LG_BG_JOB_HEARTBEAT": str(_HEARTBEAT_S), "OMP_NUM_THREADS": "1",
             "GROAT_DATA_DIR": str(tmp_path / "data"), "GROAT_CACHE_URL": redis.url, "GROAT_REDIS_URL": redis.url,
             "GROAT_CHEAP_MODEL": "gpt-5-mini", "GROAT_CHEAP_BASE_URL": model.url, "GROAT_CHEAP_API_KEY": "sk-none",
             "GROAT_EXPENSIVE_MODEL": "gpt-5.2", "GROAT_EXPENSIVE_BASE_URL": model.url, "GROAT_EXPENSIVE_API_KEY": "sk-none",
-            "GROAT_TIMEOUT_S": "300", "GROAT_TRIES": "1",
+            "GROAT_TIMEOUT_S": "300", "GROAT_TRIES": "1", "GROAT_REDIS_PATIENCE_S": "1",
         }  # fmt: skip
         plain = {name: value for name, value in settings.items() if name.startswith("GROAT_DATA")}
         subprocess.run([BIN / "groat", "ingest", documents], env=plain, check=True, capture_output=True)
