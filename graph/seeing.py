@@ -17,6 +17,7 @@ from opentelemetry import trace
 from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, TraceFlags
 
 from graph.state import Input, Output, State
+from graph.tenancy import held_to_caller
 from groat import __version__
 from groat.tracing import names
 from groat.tracing.content import CONTENT
@@ -63,6 +64,7 @@ class SeenGraph(CompiledStateGraph[State, Knobs, Input, Output]):
     async def astream(self, input: Any, config: RunnableConfig | None = None, **how: Any) -> AsyncIterator[Any]:
         """Run the graph as LangGraph does."""
         config = config or {}
+        how["context"] = held_to_caller(how.get("context"), config)
         request, around = await self._begin(input, config)
         config = {**merge_configs(config, {"metadata": _ids(request)}), "run_id": uuid.UUID(request.langsmith_run)}
         if self.runs is not None and langsmith_is_on() and not has_tracer(config.get("callbacks")):

@@ -140,7 +140,8 @@ def open_services(settings: Settings, *, embeddings: Embedder | None = None) -> 
     services = Services(
         answers=AnswerCache(store, rule, policy=CachePolicy.load(settings.cache_policy), counts=_counts(settings)),
         flights=Flights(
-            RedisLeases(url) if (url := settings.redis_url.get_secret_value()) else None, wait_s=settings.share_wait_s
+            RedisLeases(url, patience_s=settings.redis_patience_s) if (url := settings.redis_url.get_secret_value()) else None,
+            wait_s=settings.share_wait_s,
         ),
         knowledge=KnowledgeBase(settings.data_dir / "knowledge.sqlite", embedder),
         embedder=embedder,
@@ -175,7 +176,7 @@ def _answer_store(settings: Settings) -> AnswerStore:
         case memory if memory == IN_MEMORY:
             return MemoryStore()
         case url:
-            return RedisStore(url)
+            return RedisStore(url, patience_s=settings.redis_patience_s)
 
 
 def _counts(settings: Settings) -> Counts:

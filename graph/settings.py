@@ -207,6 +207,15 @@ class AnsweringSettings(BaseModel):
         float,
         Field(ge=0, le=600, description="Longest wait for an equal question that is being answered, in seconds; 0: never."),
     ] = 10.0
+    redis_patience_s: Annotated[
+        float,
+        Field(
+            gt=0,
+            le=10,
+            description="How long a question waits for a silent Redis, in seconds, before it goes on without the cache; more "
+            "on machines whose cores are busy.",
+        ),
+    ] = 0.016
     retrieve_k: Annotated[int, Field(ge=1, le=100, description="Most passages for one question.")] = 40
     context_tokens: Annotated[
         int, Field(ge=100, le=200_000, description="Most tokens of passages for one question, before shortening.")

@@ -2,12 +2,15 @@
 
 import asyncio
 import threading
-from typing import Any
-from urllib.parse import urlsplit
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
 from weakref import WeakKeyDictionary
 
+import redis.sentinel
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 
@@ -15,13 +18,16 @@ from groat.errors import SettingsError
 
 _CONNECTIONS = 8
 """For each event loop; calls beyond wait their turn, since a script takes less than making a connection."""
+_SENTINEL: Final = {"redis+sentinel": False, "rediss+sentinel": True}
+"""Scheme of an address that names Sentinels, and whether it means TLS."""
 
 
 class RedisLink:
     """One Redis for all event loops of a process. Nothing is opened before the first call.
 
     Args:
-        url: ``redis://``, ``rediss://`` (with TLS) or ``unix://``, with the password where there is one.
+        url: ``redis://``, ``rediss://`` (with TLS) or ``unix://``, with user and password where there are any; or
+            ``redis+sentinel://HOST:PORT,HOST:PORT/NAME/DATABASE``, which follows the primary that Sentinels call NAME.
         what: what is kept there, as errors name it.
         reply_s: longest wait for one reply, and for a new connection, in seconds.
         turn_s: longest wait for a connection that is free, in seconds.
@@ -83,9 +89,25 @@ class RedisLink:
         return Redis.from_pool(pool)
 
 
+def sync_client(url: str, *, reply_s: float) -> "redis.Redis":
+    """Return a client for callers without an event loop; nothing is opened yet.
+
+    Raises:
+        ValueError: the address is none.
+    """
+    waits: dict[str, Any] = {"protocol": 2, "socket_timeout": reply_s, "socket_connect_timeout": reply_s}
+    if (named := _Sentinels.of(url)) is None:
+        return redis.Redis.from_url(url, **waits)
+    watchers = redis.sentinel.Sentinel(named.hosts, sentinel_kwargs=waits)  # type: ignore[no-untyped-call]  # redis-py's
+    found: redis.Redis = watchers.master_for(named.name, **named.options, **waits)  # type: ignore[no-untyped-call]
+    return found
+
+
 def place(url: str) -> str:
     """Return where an address points, without the password."""
     try:
+        if (named := _Sentinels.of(url)) is not None:
+            return f"{named.name} of the Sentinels at {','.join(f'{host}:{port}' for host, port in named.hosts)}"
         parts = urlsplit(url)
         return f"{parts.hostname or 'localhost'}:{parts.port or 6379}" if parts.scheme != "unix" else parts.path
     except ValueError:
@@ -95,6 +117,8 @@ def place(url: str) -> str:
 def is_address(url: str) -> bool:
     """Say whether ``url`` is the address of a Redis, be it there or not."""
     try:
+        if _Sentinels.of(url) is not None:
+            return True
         _pool(url)
         parts = urlsplit(url)
     except ValueError:
@@ -102,7 +126,53 @@ def is_address(url: str) -> bool:
     return bool(parts.path if parts.scheme == "unix" else parts.hostname)
 
 
+@dataclass(frozen=True)
+class _Sentinels:
+    """An address that names those who know the primary."""
+
+    hosts: list[tuple[str, int]]
+    name: str
+    """What they call the primary."""
+    options: dict[str, Any]
+    """Of connections to the primary."""
+
+    @classmethod
+    def of(cls, url: str) -> "_Sentinels | None":
+        """Read an address; None for one that names a Redis itself. ValueError: it names Sentinels and cannot be read."""
+        scheme, _, rest = url.partition("://")
+        if scheme not in _SENTINEL:
+            return None
+        where, _, path = rest.partition("/")
+        login, _, hosts = where.rpartition("@")
+        user, _, password = login.partition(":")
+        name, _, database = path.partition("/")
+        if not name:
+            raise ValueError("the name of the primary is missing")
+        options: dict[str, Any] = {"db": int(database or 0), "ssl": _SENTINEL[scheme]}
+        if login:
+            options |= {"username": unquote(user) or None, "password": unquote(password)}
+        pairs = [host.rpartition(":") for host in hosts.split(",")]
+        if not all(host and port for host, _, port in pairs):
+            raise ValueError("each Sentinel is HOST:PORT")
+        return cls([(host, int(port)) for host, _, port in pairs], name, options)
+
+
+class _FollowingPool(SentinelConnectionPool, BlockingConnectionPool):
+    """Connections to whichever Redis is the primary now; calls beyond the most wait their turn."""
+
+    async def disconnect(self, inuse_connections: bool = True) -> None:
+        """Close the connections, and with all of them those to the Sentinels."""
+        await super().disconnect(inuse_connections)
+        if inuse_connections:
+            for watcher in self.sentinel_manager.sentinels:
+                await watcher.aclose()
+
+
 def _pool(url: str, **options: Any) -> BlockingConnectionPool:
+    if (named := _Sentinels.of(url)) is not None:
+        waits = {name: value for name, value in options.items() if name.startswith("socket_")}
+        watchers = Sentinel(named.hosts, sentinel_kwargs=waits)  # type: ignore[no-untyped-call]  # redis-py's
+        return _FollowingPool(named.name, watchers, **named.options, **options)  # type: ignore[no-untyped-call]
     pool = BlockingConnectionPool.from_url(url, **options)
     try:
         pool.connection_class(**pool.connection_kwargs)  # connects to nothing yet

@@ -1,6 +1,6 @@
-"""Load the application the way LangGraph's server does: by the path in ``langgraph.json``."""
+"""Load the application the way LangGraph's server does: by the name in ``langgraph.json``."""
 
-import importlib.util
+import importlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -41,12 +41,14 @@ def load_application() -> Application:
         target = json.loads((ROOT / "langgraph.json").read_text(encoding="utf-8"))["graphs"]["groat"]["path"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SettingsError(f"{ROOT / 'langgraph.json'} does not name the graph 'groat'; restore the file") from error
-    file, _, _ = str(target).partition(":")
-    spec = importlib.util.spec_from_file_location("groat_application", ROOT / file)
-    if spec is None or spec.loader is None:
-        raise SettingsError(f"{ROOT / file} is no Python file; correct langgraph.json")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    name, _, _ = str(target).partition(":")
+    try:
+        # By name, as the server does: one process then has one set of engines, whoever comes first.
+        module = importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name not in (name, name.partition(".")[0]):
+            raise
+        raise SettingsError(f"{name!r} is no module of this project; restore langgraph.json") from error
     return Application(
         settings=module.settings,
         services=module.services,

@@ -6,7 +6,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 from groat.cache.counts import Cell
 from groat.cache.stores.redis_scripts import PREFIX
 from groat.errors import StorageError
-from groat.redis_link import place
+from groat.redis_link import place, sync_client
 from groat.sqlite_file import transaction
 
 KEPT_DAYS: Final = 400
@@ -135,9 +135,8 @@ class RedisCounts:
     def _asked(self) -> Iterator[Redis]:
         try:
             if self._redis is None:
-                client: Any = Redis.from_url(self._url, protocol=2, socket_timeout=_REPLY_S, socket_connect_timeout=_REPLY_S)
-                self._redis = client
-            yield cast("Redis", self._redis)
+                self._redis = sync_client(self._url, reply_s=_REPLY_S)
+            yield self._redis
         except (RedisError, OSError, ValueError) as error:
             raise StorageError(
                 f"the counts of the answer cache in Redis at {place(self._url)} cannot be used ({type(error).__name__}); "

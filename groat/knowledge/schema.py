@@ -4,7 +4,7 @@ import os
 import secrets
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -90,7 +90,10 @@ def connect(path: Path, *, create: bool) -> sqlite3.Connection:
     """
     if create:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        # Never opened when it is there: to close it would drop the locks that SQLite holds on it for all of this process, and
+        # others would remove the log that is in use (https://sqlite.org/howtocorrupt.html, 2.2).
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     # On a medium that nobody can write, SQLite cannot make the files of its write-ahead log, and needs none.
     mode = "rw" if os.access(path.parent, os.W_OK) else "ro&immutable=1"
     address = f"file:{quote(str(path.absolute()))}?mode={mode}"

@@ -1,11 +1,13 @@
 import asyncio
 import json
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from groat.knowledge import IngestReport, KnowledgeBase
+from groat.knowledge.schema import connect
 from tests.fakes import WordEmbedder
 
 INGEST = """
@@ -79,3 +81,15 @@ async def test_two_ingests_and_a_search_in_one_process_get_along(tmp_path: Path,
     )
     assert sorted([len(first.added), len(second.added)]) == [0, 12]
     assert await kb.count("t") == (12, 12 * 60)
+
+
+async def test_a_connection_made_here_leaves_the_locks_of_the_others_in_this_process(tmp_path: Path) -> None:
+    path = tmp_path / "knowledge.sqlite"
+    with closing(connect(path, create=True)) as held:
+        held.execute("SELECT count(*) FROM documents").fetchone()
+        connect(path, create=True).close()
+        # Who finds no lock takes itself for the last one, and removes at its end the log that is read and written here.
+        look = "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]); db.execute('SELECT * FROM documents'); db.close()"
+        process = await asyncio.create_subprocess_exec(sys.executable, "-c", look, str(path))
+        assert await process.wait() == 0
+        assert path.with_name(f"{path.name}-wal").exists()

@@ -8,8 +8,11 @@ from typing import Any, TypeVar
 
 from redis.asyncio import Redis
 from redis.exceptions import (
+    AskError,
     AuthenticationError,
     BusyLoadingError,
+    ClusterCrossSlotError,
+    ClusterDownError,
     NoPermissionError,
     OutOfMemoryError,
     ReadOnlyError,
@@ -159,6 +162,8 @@ def _advice(error: Exception) -> str:
             return "is still loading its data; wait until it is ready"
         case RedisTimeoutError() | TimeoutError():
             return "did not answer in time; check that this Redis is well and near"
+        case AskError() | ClusterDownError() | ClusterCrossSlotError():
+            return "is a Redis Cluster, which spreads keys that are read together; name one Redis, or one behind Sentinel"
         case ResponseError():
             return _refusal(str(error))
         case _:
