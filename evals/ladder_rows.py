@@ -64,6 +64,10 @@ class Document(_Part):
 
     id: Filled
     text: Filled
+    title: str = ""
+    heading: str = ""
+    version: Filled | None = None
+    """Of the whole document; None: a hash of its pieces in the row, which is another one when other pieces were found."""
 
 
 class Row(_Part):
@@ -93,11 +97,12 @@ class Row(_Part):
 
     @cached_property
     def versions(self) -> dict[str, str]:
-        """Document -> hash of all its pieces that the row brings."""
+        """Document -> its version, or a hash of all its pieces that the row brings."""
         texts: dict[str, list[str]] = defaultdict(list)
         for one in self.documents:
             texts[one.id].append(one.text)
-        return {name: _hash("\0".join(pieces)) for name, pieces in texts.items()}
+        named = {one.id: one.version for one in self.documents if one.version is not None}
+        return {name: _hash("\0".join(pieces)) for name, pieces in texts.items()} | named
 
     @cached_property
     def fingerprint(self) -> str:
