@@ -5,19 +5,18 @@ The passages are those that the graph's own search finds. Everything is drawn be
 
 import random
 import tempfile
-from bisect import bisect
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from itertools import accumulate
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, get_args
 
 from evals.helpcentre import Kind, Question, load_questions, open_helpcentre, retrieve
 from evals.helpcentre_models import ERROR_RATES, SHARED, WRONG_WAYS, SimulatedAnswer, Simulation, names, told_by
 from evals.helpcentre_wording import reworded
 from evals.quick_vectors import QuickEmbedder
+from evals.workload_draws import Zipf, moments_of_a_day
 from groat.answering.prompts import build_prompt
 from groat.answering.usage import prompt_tokens
 from groat.knowledge import KnowledgeBase
@@ -37,8 +36,6 @@ AS_WRITTEN: Final = 0.35
 _AS_WRITTEN_ONLY: Final = frozenset({"follow_up", "translation", "small_talk"})
 CHANGED: Final = 10
 """Documents that get a new version in the course of the day, at drawn moments; the facts stay."""
-HOURS: Final = (1, 1, 1, 1, 1, 2, 4, 7, 9, 10, 10, 9, 8, 8, 9, 9, 8, 7, 7, 8, 8, 6, 4, 2)
-"""How busy each hour is."""
 _DAY: Final = datetime(2026, 11, 24, tzinfo=UTC)
 
 
@@ -99,10 +96,10 @@ async def passages_of(questions: Sequence[Question]) -> dict[str, list[Passage]]
 def _rows(plan: Plan, questions: Sequence[Question], passages: Mapping[str, list[Passage]]) -> Iterator[dict[str, Any]]:
     rng = random.Random(f"{plan.seed}/requests")
     drawn = _Drawn(questions, rng)
-    moments = moments_of_a_day(plan.rows, rng)
     simulation = Simulation(seed=plan.seed, names=names(), cheap_errors=plan.cheap_errors)
     documents = sorted({one["document_id"] for found in passages.values() for one in found})
     changes = {name: rng.randrange(plan.rows) for name in rng.sample(documents, min(CHANGED, len(documents)))}
+    moments = moments_of_a_day(plan.rows, rng, _DAY)
     made = 0
     while made < plan.rows:
         question = drawn.question(rng)
@@ -116,7 +113,7 @@ def _rows(plan: Plan, questions: Sequence[Question], passages: Mapping[str, list
             versions = {name: "2" if made >= moment else "1" for name, moment in changes.items()}
             yield {
                 "id": f"hc-{made + 1:06}",
-                "asked_at": moments[made],
+                "asked_at": next(moments).isoformat(),
                 **({"conversation": f"talk-{made + 1 - requests.index((asked, text))}"} if question["history"] else {}),
                 **_row(asked, text, passages[question["id"]], simulation, versions),
             }
@@ -128,7 +125,7 @@ class _Drawn:
 
     def __init__(self, questions: Sequence[Question], rng: random.Random) -> None:
         self._groups: dict[tuple[Language, tuple[Kind, ...]], list[list[Question]]] = {}
-        for language in ("en", "zh"):
+        for language in get_args(Language):
             for kinds in SHARES:
                 by_answer: dict[str, list[Question]] = defaultdict(list)
                 for question in questions:
@@ -136,26 +133,14 @@ class _Drawn:
                         by_answer[question["answer_id"]].append(question)
                 groups = [by_answer[name] for name in sorted(by_answer)]
                 rng.shuffle(groups)
-                self._groups[cast(Language, language), kinds] = groups
+                self._groups[language, kinds] = groups
+        self._places = {len(groups): Zipf(len(groups), ZIPF) for groups in self._groups.values()}
 
     def question(self, rng: random.Random) -> Question:
         language: Language = rng.choice(("en", "zh"))
         kinds = rng.choices([*SHARES], [*SHARES.values()])[0]
         groups = self._groups[language, kinds]
-        return rng.choice(groups[zipf(len(groups), ZIPF, rng)])
-
-
-def zipf(count: int, exponent: float, rng: random.Random) -> int:
-    """Return a place from 0 to ``count`` - 1, the n-th drawn 1 / n ** ``exponent`` as often as the first."""
-    sums = list(accumulate(1 / (place + 1) ** exponent for place in range(count)))
-    return bisect(sums, rng.random() * sums[-1], 0, count - 1)
-
-
-def moments_of_a_day(count: int, rng: random.Random) -> list[str]:
-    """Return moments of one day in order, in ISO 8601: as many as are wanted, more of them in busy hours."""
-    hours = rng.choices(range(24), HOURS, k=count)
-    seconds = sorted(hour * 3600 + rng.randrange(3600) for hour in hours)
-    return [(_DAY + timedelta(seconds=second)).isoformat() for second in seconds]
+        return rng.choice(groups[self._places[len(groups)].draw(rng)])
 
 
 def _before(question: Question) -> Question:
@@ -205,5 +190,3 @@ def _prompt_tokens(question: Question, wording: str, passages: Sequence[Passage]
         "history": question["history"], "tenant": "default",
     }  # fmt: skip
     return prompt_tokens(build_prompt(asked, passages, kind=kinds.get(question["kind"], "knowledge")))
-
-

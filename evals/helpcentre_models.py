@@ -1,7 +1,7 @@
 """Two simulated models that answer the help centre's questions: how often each errs, in which ways, and in what words.
 
-Nobody asked a model. The rates are assumptions, in line with what a composed day assumes of a small model over documents (80 to
-92 % right); the texts are real: right ones say what the documents say and cite them, wrong ones are damaged or beside the point.
+Nobody asked a model. The rates are assumptions, in line with what is assumed elsewhere of a small model over documents (80 to
+92 % right). The texts are real: right ones say what the documents say and cite them, wrong ones are damaged or beside the point.
 """
 
 import hashlib
@@ -13,8 +13,8 @@ from typing import Final
 import regex
 
 from evals.defect_names import Names
-from evals.defects import Scene, damage, without_citation
 from evals.defects import Kind as Defect
+from evals.defects import Scene, damage, without_citation
 from evals.helpcentre import Kind, Question
 from evals.validation_rows import read_all, scene_of, source_sentences
 from groat.answering import NO_ANSWER
@@ -30,16 +30,16 @@ ERROR_RATES: Final[Mapping[Tier, Mapping[Kind, float]]] = {
         "small_talk": 0.0, "translation": 0.02, "personal": 0.05, "time_bound": 0.03, "follow_up": 0.03, "cross_language": 0.03,
     },
 }  # fmt: skip
-"""Share of answers that are wrong although the passages hold the answer; where they do not, both say so and count 0."""
+"""Share of answers that are wrong where the passages hold the answer; where they do not, both models say so and count 0."""
 WRONG_WAYS: Final[Mapping[Defect, float]] = {
-    "off_topic": 0.3, "number_changed": 0.2, "refusal": 0.2, "unsupported": 0.1, "other_document": 0.08, "negation_flipped": 0.05,
-    "name_swapped": 0.04, "truncated": 0.03,
+    "off_topic": 0.3, "number_changed": 0.2, "refusal": 0.2, "unsupported": 0.1, "other_document": 0.08,
+    "negation_flipped": 0.05, "name_swapped": 0.04, "truncated": 0.03,
 }  # fmt: skip
-"""Shares of the wrong answers. ``off_topic`` is a faithful sentence of a given document that answers something else: what a weak
-model does most, and what no look at the documents can tell."""
+"""Shares of the wrong answers. ``off_topic`` is a faithful sentence of a given document that answers something else: what a
+weak model does most, and what no look at the documents can tell."""
 SHARED: Final = 0.5
-"""Share of the questions whose difficulty is their own: one draw for both models and all wordings. The others are drawn anew for
-each model and wording."""
+"""Share of the questions whose difficulty is their own: one draw for both models and all wordings. The others are drawn anew
+for each model and wording."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,11 +121,14 @@ def told_by(question: Question, passages: Sequence[Passage]) -> list[str]:
     """Return strings of which the documents must hold one: of several groups the one that the fewest passages hold."""
     texts = [passage["text"].casefold() for passage in passages]
 
-    def holding(group: Sequence[str]) -> int:
+    def holding(group: list[str]) -> int:
         return sum(any(string.casefold() in text for string in group) for text in texts)
 
     held = [group for group in question["answer_groups"] if holding(group)]
-    return list(min(held, key=holding)) if held else []
+    if not held:
+        return []
+    rarest = min(held, key=holding)
+    return rarest
 
 
 _REFUSED: Final[Mapping[Language, str]] = {"en": "Yes, that is possible.", "zh": "是的，可以。"}
@@ -171,4 +174,3 @@ def _says_it_all(question: Question, text: str) -> bool:
 def _share(text: str) -> float:
     """Return a number in 0..1 that is always the same for a text."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") / 2**64
-

@@ -137,7 +137,7 @@ class _Reader:
             row = Row.model_validate(raw)
             self._once(row.id, number)
         except (ValueError, TypeError, RecursionError) as error:
-            what = _first(error) if isinstance(error, ValidationError) else what_is_wrong(error)
+            what = what_is_first_wrong(error) if isinstance(error, ValidationError) else what_is_wrong(error)
             message = f"{self._path}, line {number}: {what}"
             if self._on_bad is None:
                 raise BadInput(f"{message}; mend the row, or leave such rows out with --skip-bad") from error
@@ -169,7 +169,7 @@ class _Reader:
         return " and the ".join(tier for tier in TIERS if said.get(tier) is None)
 
 
-def _first(error: ValidationError) -> str:
+def what_is_first_wrong(error: ValidationError) -> str:
     """Return where the first mistake of a row is, and what it is; nothing of its text, which may be a user's."""
     first = error.errors(include_input=False, include_url=False)[0]
     return f"{'.'.join(map(str, first['loc']))}: {first['msg'].lower()}"

@@ -70,8 +70,8 @@ class Document(_Part):
     """Of the whole document; None: a hash of its pieces in the row, which is another one when other pieces were found."""
 
 
-class Row(_Part):
-    """One request of the day."""
+class RequestRow(_Part):
+    """One request of the day, without what models say to it."""
 
     id: Filled
     question: Filled
@@ -79,6 +79,8 @@ class Row(_Part):
     tenant: Filled = "default"
     conversation: Filled | None = None
     """Name of the conversation that it belongs to; None for a question that stands alone."""
+    asked_at: Filled | None = None
+    """When it came, in ISO 8601. The order of the file is what counts."""
     documents: tuple[Document, ...] = Field(default=(), strict=False)
     answer_id: Filled | None = None
     answers: tuple[Filled, ...] = Field(default=(), strict=False)
@@ -86,7 +88,6 @@ class Row(_Part):
     category: Filled = "none"
     assumed: bool = False
     """No model answered: the outcomes are assumptions."""
-    recorded: Recorded
 
     @cached_property
     def answer(self) -> str:
@@ -118,6 +119,12 @@ class Row(_Part):
         held = [answer.casefold() for answer in self.answers if answer.casefold() in full]
         text = sent.casefold()
         return not held or any(answer in text for answer in held)
+
+
+class Row(RequestRow):
+    """One request of the day, with what two models said to it."""
+
+    recorded: Recorded
 
 
 def is_placeholder(text: str) -> bool:

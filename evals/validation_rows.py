@@ -145,7 +145,7 @@ def _words(name: str) -> Counter[str]:
 def scene_of(
     question: Question, passages: Sequence[Passage], documents: dict[str, SourceDocument], names: Names, rng: random.Random
 ) -> Scene:
-    """Return the right answer to a question that has a document, and what stands around it; ``rng`` draws what could be mixed in."""
+    """Return the right answer to a question that has a document, and what stands around it; ``rng`` draws what is beside it."""
     used = {passage["document_id"] for passage in passages}
     mine = question["lang"]
     ids = sorted(documents)

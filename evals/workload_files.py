@@ -57,6 +57,8 @@ def _opened(path: Path, *, packed: bool) -> Iterator[TextIO]:
                 yield file
             return
         # Without a name and a time in its head, the same rows give the same file.
-        with gzip.GzipFile(filename="", mode="wb", fileobj=plain, mtime=0) as zipped:
-            with io.TextIOWrapper(zipped, encoding="utf-8", newline="\n") as file:
-                yield file
+        with (
+            gzip.GzipFile(filename="", mode="wb", fileobj=plain, mtime=0) as zipped,
+            io.TextIOWrapper(zipped, encoding="utf-8", newline="\n") as file,
+        ):
+            yield file
