@@ -1,7 +1,8 @@
 """Two simulated models that answer the help centre's questions: how often each errs, in which ways, and in what words.
 
 Nobody asked a model. The rates are assumptions, in line with what is assumed elsewhere of a small model over documents (80 to
-92 % right). The texts are real: right ones say what the documents say and cite them, wrong ones are damaged or beside the point.
+92 % right). The texts are real: right ones say what the documents say and cite
+them, wrong ones are damaged or beside the point.
 """
 
 import hashlib
