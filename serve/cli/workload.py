@@ -66,7 +66,7 @@ def build_command(
     if out is None or (source is None) == (langsmith is None):
         raise BadInput("name a log and a file for the day: groat workload build IN OUT, or build --langsmith PROJECT OUT")
     raw = rows_of_file(source) if source is not None else rows_of_project(str(langsmith), limit=limit)
-    with closing(Log(raw, _told if skip_bad else None)) as log, progress_to(log.built.rows) as progress:
+    with closing(Log(raw, told_left_out if skip_bad else None)) as log, progress_to(log.built.rows) as progress:
         write_day(out, log.rows(), log.built.about, progress=progress)
     told = log.built.about
     if json_file is not None:
@@ -100,7 +100,7 @@ def synth_command(
     from evals.workload_synth import Traffic, about, read_pool, synthetic_day
 
     traffic = Traffic(rows=rows, seed=seed, zipf=zipf, paraphrases=paraphrases, churn=churn, tenants=tenants)
-    pool = read_pool(questions, _told if skip_bad else None)
+    pool = read_pool(questions, told_left_out if skip_bad else None)
     told = about(traffic, pool)
     with progress_to(rows) as progress:
         count = write_day(out, synthetic_day(traffic, pool), told, progress=progress)
@@ -110,7 +110,8 @@ def synth_command(
         console().print(f"{count} synthetic requests written to {out}", markup=False)
 
 
-def _told(message: str) -> None:
+def told_left_out(message: str) -> None:
+    """Name a row that was left out, on standard error."""
     typer.echo(f"left out: {message}", err=True)
 
 
