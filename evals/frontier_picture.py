@@ -3,8 +3,8 @@
 python -m evals.frontier_picture PICTURE.svg FACTOR=REPORT.json ...
 
 REPORT.json is what ``groat ladder --json`` wrote for a day whose cheap model errs FACTOR times as often as usual (``groat
-workload helpcentre --cheap-errors FACTOR``); one of them is 1. Prices are looked at after the run: that they change what is asked
-is left out.
+workload helpcentre --cheap-errors FACTOR``); one of them is 1. Prices are looked at after the run: that they change what is
+asked is left out.
 """
 
 import json

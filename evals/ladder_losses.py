@@ -12,7 +12,7 @@ from groat.costs.amounts import exact_sum
 Loser = Literal["wrong hit", "bad answer kept", "compression", "cheap answer accepted", "expensive answer"]
 LOSERS: tuple[Loser, ...] = get_args(Loser)
 """A hit on another question's answer; a hit on an answer that was bad from the start; documents that had lost the answer; a
-cheap answer that router and validation let pass; an expensive one that is worse than the first (a fix, or one that came too late)."""
+cheap answer that router and validation let pass; an expensive one that is worse than the first (a fix, or none in the end)."""
 
 
 class Losses(TypedDict):
