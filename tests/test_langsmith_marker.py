@@ -39,7 +39,7 @@ def test_the_answer_is_right(lang: str) -> None:
 def run(folder: Path, langsmith: LangSmith, *options: str, marked: str = MARKED) -> subprocess.CompletedProcess[str]:
     (folder / "test_marked.py").write_text(marked, encoding="utf-8")
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-qp", "evals.langsmith_marker", "-p", "no:cacheprovider", *options, "test_marked.py"],
+        [sys.executable, "-m", "pytest", "-q", *PLUGINS, *options, "test_marked.py"],
         cwd=folder,
         env={
             "PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "LANGSMITH_ENDPOINT": langsmith.url, "LANGSMITH_API_KEY": "k",
