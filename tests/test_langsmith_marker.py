@@ -10,6 +10,7 @@ import pytest
 from tests.langsmith_server import LangSmith, serve_langsmith
 
 ROOT = Path(__file__).resolve().parent.parent
+PLUGINS = ("-p", "evals.langsmith_marker", "-p", "no:cacheprovider")
 MARKED = """
 import pytest
 from langsmith import testing
