@@ -8,6 +8,7 @@ from dotenv import load_dotenv
 from graph.build import build_graph
 from graph.services import open_services
 from graph.settings import read_settings
+from graph.shadowing import with_shadow
 from graph.telling import attend, open_telling
 
 _HOME = Path(__file__).resolve().parent.parent
@@ -16,6 +17,6 @@ load_dotenv(_HOME / ".env")
 
 settings = read_settings(os.environ, home=_HOME / ".groat")
 tracing = open_telling(settings)
-services = open_services(settings)
+services = with_shadow(open_services(settings), settings, os.environ)
 attend(tracing, services)
 graph = build_graph(services)

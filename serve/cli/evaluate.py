@@ -142,6 +142,33 @@ def judge_command(
     out.print(table)
 
 
+@eval_app.command("shadow")
+def shadow_command(
+    out_a: Annotated[
+        Path | None, typer.Option("--out-a", metavar="FILE", help="Write the running answers, for eval judge.")
+    ] = None,
+    out_b: Annotated[Path | None, typer.Option("--out-b", metavar="FILE", help="Write the new answers.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
+    skip_bad: SkipOption = False,
+    json_file: JsonOption = None,
+) -> None:
+    """Compare the new configuration (GROAT_SHADOW_CONFIG) with the running one on the live questions that both answered."""
+    from evals.shadow_report import read_shadows
+    from graph.shadowing import SHADOWS
+
+    running, new = read_shadows(load_application().settings.data_dir / SHADOWS, _told if skip_bad else None)
+    for experiment, path in ((running, out_a), (new, out_b)):
+        if path is not None:
+            write(experiment, path)
+    found = comparisons(running, new, seed=seed)
+    if json_file is not None:
+        write_json({"rows": len(running.rows), "comparisons": found}, json_file)
+        return
+    out = console()
+    out.print(f"A: running, B: new, {len(running.rows)} live questions", markup=False)
+    out.print(_comparison_table(found))
+
+
 @eval_app.command("upload")
 def upload_command(
     data: DataArgument,
