@@ -173,7 +173,7 @@ def _mean_share(report: Report, price: tuple[float, float], dear: tuple[float, f
 
 
 def _ratio(part: float, lowest: float, highest: float) -> float:
-    return lowest * (highest / lowest) ** part
+    return float(lowest * (highest / lowest) ** part)
 
 
 def _bars(found: Sequence[tuple[str, float, float]]) -> Iterator[str]:

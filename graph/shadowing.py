@@ -17,6 +17,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.runtime import Runtime
 
 from graph.context import Context
+from graph.recording import Ends, EndsSeen
 from graph.route_auditing import messages_of
 from graph.settings import Settings, read_settings
 from groat.cache.audit import chosen
@@ -30,7 +31,6 @@ from nodes.validate import Needs, Update, Validate
 
 if TYPE_CHECKING:
     from graph.decompressing import Recorded
-    from graph.recording import EndsSeen
     from graph.route_auditing import Watched
     from graph.services import Services
 
@@ -148,7 +148,7 @@ class Shadowed:
     box: "Validate | Watched | Recorded | EndsSeen"
     shadow: Shadow
 
-    async def __call__(self, state: Needs, runtime: Runtime[Knobs]) -> Update:
+    async def __call__(self, state: Ends, runtime: Runtime[Knobs]) -> Update:
         """Return what the box returns."""
         update = await self.box(state, runtime)
         if "answer" in update and runtime.context.tier == "auto":
