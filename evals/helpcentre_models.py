@@ -71,10 +71,14 @@ class Simulation:
         rng = random.Random(f"{self.seed}/{tier}/{wording}")
         if not holds(question, passages):
             return SimulatedAnswer(text=NO_ANSWER, right=False, way="not in the passages")
-        if self._draw(tier, question, wording) >= self._rate(tier, question["kind"]):
+        if not self.errs(tier, question, wording):
             return SimulatedAnswer(text=_right(question, passages, rng), right=True, way="right")
         text, way = self._wrong(question, passages, rng)
         return SimulatedAnswer(text=text, right=False, way=way)
+
+    def errs(self, tier: Tier, question: Question, wording: str) -> bool:
+        """Tell whether a model gets a question in a wording wrong where the passages hold the answer."""
+        return self._draw(tier, question, wording) < self._rate(tier, question["kind"])
 
     def _rate(self, tier: Tier, kind: Kind) -> float:
         return ERROR_RATES[tier][kind] if tier == "expensive" else min(ERROR_RATES[tier][kind] * self.cheap_errors, 0.95)
