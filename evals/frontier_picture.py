@@ -29,6 +29,8 @@ WAITING: Final = 0.2
 """Share of the calls that can wait for batch rates: assumed."""
 OUTPUT_SHARE: Final = 0.59
 """Share of all expensive's bill that answers are in the article: for the bar of answers that nobody asked to be short."""
+_LOWEST, _TOP = 0.86, 1.02
+"""Quality at the lower and the upper edge; what is worse stands on the lower one, with its figure."""
 Report = Mapping[str, Any]
 Step = Mapping[str, Any]
 
@@ -123,20 +125,21 @@ def picture(reports: Mapping[float, Report], table: PriceTable) -> str:
 
 def _frontier(reports: Mapping[float, Report]) -> Iterator[str]:
     shown = {factor: _steps(report) for factor, report in sorted(reports.items())}
-    low = min(one["quality"] for steps in shown.values() for one in steps.values()) - 0.01
     rows = next(iter(reports.values()))["rows"]
     yield from _frame(f"quality over saving, {rows:,} requests", "saved", [f"{part:.0%}" for part in (0, 0.25, 0.5, 0.75, 1)])
     for part in (0, 0.5, 1):
-        yield f'<text x="-4" y="{(1 - part) * _HEIGHT + 3}" text-anchor="end">{low + part * (1.02 - low):.0%}</text>'
+        yield f'<text x="-4" y="{(1 - part) * _HEIGHT + 3}" text-anchor="end">{_LOWEST + part * (_TOP - _LOWEST):.0%}</text>'
+    for place, name in enumerate(next(iter(shown.values())), 1):
+        yield f'<text x="6" y="{_HEIGHT * 0.3 + 12 * place:.0f}">{place}: {escape(name)}</text>'
     for number, (factor, steps) in enumerate(shown.items()):
         colour = _COLOURS[number % len(_COLOURS)]
         yield f'<text x="6" y="{_HEIGHT - 8 - 13 * number}" fill="{colour}">cheap model errs {factor:g} times as often</text>'
-        for name, one in steps.items():
-            x, y = one["saved"] * _WIDTH, (1.02 - one["quality"]) / (1.02 - low) * _HEIGHT
+        for place, (name, one) in enumerate(steps.items(), 1):
+            below = one["quality"] < _LOWEST
+            x, y = one["saved"] * _WIDTH, (_TOP - max(one["quality"], _LOWEST)) / (_TOP - _LOWEST) * _HEIGHT
+            told = f"{place}, at {one['quality']:.0%}" if below else str(place)
             yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"><title>{escape(name)}</title></circle>'
-            if factor == 1:
-                end = 'text-anchor="end" ' if x > _WIDTH * 0.6 else ""
-                yield f'<text {end}x="{x + (-6 if end else 6):.1f}" y="{y - 4:.1f}" font-size="8">{escape(name)}</text>'
+            yield f'<text x="{x + 4:.1f}" y="{y - 4:.1f}" font-size="8" fill="{colour}">{told}</text>'
 
 
 def _prices(report: Report, table: PriceTable) -> Iterator[str]:
@@ -160,7 +163,8 @@ def _prices(report: Report, table: PriceTable) -> Iterator[str]:
         yield f'<text x="6" y="{_HEIGHT - 8 - 13 * number}" fill="{colour}">{escape(name)}</text>'
     for number, model in enumerate(CHEAP_MODELS):
         if (price := list_price(model, table)) is not None:
-            share = _mean_share(report, price, dear)
+            if not lowest < (share := _mean_share(report, price, dear)) < highest:
+                continue
             x = math.log(share / lowest) / math.log(highest / lowest) * _WIDTH
             yield f'<line x1="{x:.1f}" x2="{x:.1f}" y1="0" y2="{_HEIGHT}" stroke="#999" stroke-dasharray="2 3"/>'
             yield f'<text x="{x + 2:.1f}" y="{_HEIGHT * 0.45 + 10 * number}" font-size="8" fill="#666">{escape(model)}</text>'
