@@ -58,7 +58,8 @@ async def main(arguments: Sequence[str]) -> int:
             gates += await {**QUICK, **SLOW}[name](bounds, embedder)
     lines = [f"{len(gates)} gates in {time.perf_counter() - begun:.0f} s"]
     if options.report:
-        path = write_report(gates, bounds, ["python -m evals.gates", *arguments], REPORTS)
+        chosen = ["--all"] if options.all else ["--only", *options.only] if options.only else []
+        path = write_report(gates, bounds, ["python -m evals.gates", *chosen, "--report"], REPORTS)
         lines.append(f"kept in {path.relative_to(REPORTS.parent.parent)}")
     hand_over(gates, options.json_file, [_table(gates), *lines])
     return 0 if all(gate["holds"] for gate in gates) else 1
