@@ -18,7 +18,7 @@ fi
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help install clients abuse abuse-tools bench-http demo test check eval dev bench lock picture local-llm smoke-local training-tools test-training train-judge deploy-tools test-deploy
+.PHONY: help install clients abuse abuse-tools bench-http demo test check eval dev bench lock picture local-llm smoke-local training-tools test-training train-judge deploy-tools test-deploy eval-all
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -48,6 +48,9 @@ check: install  ## linters, types, layout
 
 eval: install  ## the quick evaluation gates
 	$(BIN)/python -m evals.gates
+
+eval-all: install  ## all evaluation gates, for every night
+	$(BIN)/python -m evals.gates --all
 
 dev: install  ## LangGraph Studio on this machine
 	LANGGRAPH_CLI_NO_ANALYTICS=1 LANGGRAPH_NO_VERSION_CHECK=true $(BIN)/langgraph dev --no-browser --n-jobs-per-worker 10

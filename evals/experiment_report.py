@@ -1,8 +1,9 @@
 """What an experiment came to, and how two of them compare, in each language apart."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from statistics import fmean
+from typing import Any, TypeVar
 
 from typing_extensions import TypedDict
 
@@ -13,6 +14,7 @@ from groat.costs.amounts import exact_sum
 from groat.errors import BadInput
 
 ALL = "all"
+_AnyRow = TypeVar("_AnyRow", bound=Mapping[str, Any])
 
 
 class Summary(TypedDict):
@@ -43,7 +45,7 @@ _SHOWN = 20
 
 def summary(experiment: Experiment) -> list[Summary]:
     """Return the means of each language, then of all rows."""
-    return [_summary(name, rows) for name, rows in _parts(experiment.rows)]
+    return [_summary(name, rows) for name, rows in parts_of(experiment.rows)]
 
 
 def comparisons(a: Experiment, b: Experiment, *, seed: int = 0) -> list[Comparison]:
@@ -58,7 +60,7 @@ def comparisons(a: Experiment, b: Experiment, *, seed: int = 0) -> list[Comparis
         )
     other = {row["id"]: row for row in b.rows}
     found: list[Comparison] = []
-    for lang, rows in _parts(a.rows):
+    for lang, rows in parts_of(a.rows):
         for key in rows[0]["scores"]:
             pairs = [
                 (row["id"], first, second)
@@ -78,7 +80,8 @@ def comparisons(a: Experiment, b: Experiment, *, seed: int = 0) -> list[Comparis
     return found
 
 
-def _parts(rows: Sequence[Scored]) -> list[tuple[str, list[Scored]]]:
+def parts_of(rows: Sequence[_AnyRow]) -> list[tuple[str, list[_AnyRow]]]:
+    """Return the rows of each language, by their "lang", then all rows where there are several languages."""
     languages = sorted({row["lang"] for row in rows})
     parts = [(name, [row for row in rows if row["lang"] == name]) for name in languages]
     return [*parts, (ALL, list(rows))] if len(parts) > 1 else [(str(name), some) for name, some in parts]

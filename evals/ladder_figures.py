@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import TypedDict
 
+from evals.ladder_losses import Losses, losses
 from evals.ladder_outcomes import Outcome
 
 RESAMPLES = 1_000
@@ -65,6 +66,7 @@ class Step(Part):
     tokens: dict[str, Tokens]
     by_category: dict[str, Part]
     by_lang: dict[str, Part]
+    losses: Losses
     note: str
     """What must be known to read it; empty for nothing."""
 
@@ -93,6 +95,7 @@ def step(name: str, outcomes: Sequence[Outcome], base: Sequence[Outcome], *, not
         "tokens": _tokens(outcomes),
         "by_category": _split(outcomes, base, lambda one: one["category"]),
         "by_lang": _split(outcomes, base, lambda one: one["lang"]),
+        "losses": losses(outcomes, base),
         "note": note,
     }
 

@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from pydantic import ValidationError
 
-from evals.ladder_rows import TIERS, Row, Said, is_placeholder
+from evals.ladder_rows import TIERS, RequestRow, Row, Said, is_placeholder
 from groat.errors import BadInput
 from groat.row_files import lines_of, what_is_wrong
 from groat.types import Tier
@@ -102,42 +103,54 @@ def read_rows(path: Path, on_bad: Callable[[str], None] | None = None, *, limit:
     Raises:
         BadInput: the file cannot be read, holds no row, or holds a bad one and ``on_bad`` is None.
     """
-    reader = _Reader(path, on_bad)
-    count = 0
-    for number, line in enumerate(lines_of(path), 1):
-        if limit is not None and count >= limit:
-            break
-        if line.strip() and (row := reader.row(number, line)) is not None:
-            count += 1
-            yield row
-    reader.end(count)
+    return _Reader(Row, path, on_bad).rows(limit)
 
 
-class _Reader:
+def read_requests(path: Path, on_bad: Callable[[str], None] | None = None) -> Iterator[RequestRow]:
+    """Yield the requests of a file whether answers are recorded or not. Raises and tells like ``read_rows``."""
+    return _Reader(RequestRow, path, on_bad).rows(None)
+
+
+_AnyRow = TypeVar("_AnyRow", bound=RequestRow)
+
+
+class _Reader(Generic[_AnyRow]):
     """Turns lines into rows, and remembers what is wrong."""
 
-    def __init__(self, path: Path, on_bad: Callable[[str], None] | None) -> None:
+    def __init__(self, kind: type[_AnyRow], path: Path, on_bad: Callable[[str], None] | None) -> None:
+        self._kind = kind
         self._path = path
         self._on_bad = on_bad
         # Hashes: the ids of a file that is larger than memory must fit in it.
         self._seen: dict[bytes, int] = {}
         self._unrecorded: list[str] = []
 
-    def row(self, number: int, line: str) -> Row | None:
+    def rows(self, limit: int | None) -> Iterator[_AnyRow]:
+        """Yield the rows, ``limit`` of them at most."""
+        count = 0
+        for number, line in enumerate(lines_of(self._path), 1):
+            if limit is not None and count >= limit:
+                break
+            if line.strip() and (row := self._row(number, line)) is not None:
+                count += 1
+                yield row
+        self._end(count)
+
+    def _row(self, number: int, line: str) -> _AnyRow | None:
         """Return the row of a line; None for one that is left out."""
         try:
             raw = json.loads(line.rstrip())
             if not isinstance(raw, dict):
                 raise ValueError("a row must be a JSON object")
-            if missing := self._missing(raw):
+            if missing := self._missing(raw) if self._kind is Row else "":
                 self._unrecorded.append(f"{raw.get('id', '?')} (line {number}: {missing})")
                 if self._on_bad is not None:
                     self._on_bad(f"{self._path}, line {number}: no recorded answer of the {missing} model")
                 return None
-            row = Row.model_validate(raw)
+            row = self._kind.model_validate(raw)
             self._once(row.id, number)
         except (ValueError, TypeError, RecursionError) as error:
-            what = _first(error) if isinstance(error, ValidationError) else what_is_wrong(error)
+            what = what_is_first_wrong(error) if isinstance(error, ValidationError) else what_is_wrong(error)
             message = f"{self._path}, line {number}: {what}"
             if self._on_bad is None:
                 raise BadInput(f"{message}; mend the row, or leave such rows out with --skip-bad") from error
@@ -145,7 +158,7 @@ class _Reader:
             return None
         return row
 
-    def end(self, count: int) -> None:
+    def _end(self, count: int) -> None:
         """Say what can only be said at the end."""
         if self._unrecorded and self._on_bad is None:
             more = len(self._unrecorded) - _NAMED
@@ -169,7 +182,7 @@ class _Reader:
         return " and the ".join(tier for tier in TIERS if said.get(tier) is None)
 
 
-def _first(error: ValidationError) -> str:
+def what_is_first_wrong(error: ValidationError) -> str:
     """Return where the first mistake of a row is, and what it is; nothing of its text, which may be a user's."""
     first = error.errors(include_input=False, include_url=False)[0]
     return f"{'.'.join(map(str, first['loc']))}: {first['msg'].lower()}"

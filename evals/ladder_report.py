@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from evals.ladder_arms import GRAPH, PLAIN
 from evals.ladder_figures import Part, Step
+from evals.ladder_losses import LOSERS
 
 if TYPE_CHECKING:
     from evals.ladder import Report
@@ -48,6 +49,7 @@ def page(found: "Report") -> str:
             curve_picture(steps),
             "<h2>All figures</h2>",
             f'<div class="scroll">{_table(steps)}</div>',
+            f'<h2>Which box loses what, against all expensive</h2><div class="scroll">{_losses(steps)}</div>',
             *(f'<h2>{name}</h2><div class="scroll">{_parts(steps, key)}</div>' for name, key in _SPLITS),
             f"<h2>Settings and assumptions</h2><ul>{notes}</ul></body></html>",
             "",
@@ -149,6 +151,18 @@ def _parts(steps: Sequence[Step], key: str) -> str:
     names = list(_split(steps[0], key))
     head = ["step", *(f"{name} ({_split(steps[0], key)[name]['n']})" for name in names)]
     return _rows(head, [(one["name"], *(_cell(_split(one, key)[name]) for name in names)) for one in steps])
+
+
+def _losses(steps: Sequence[Step]) -> str:
+    head = ("step", *(f"quality: {name}" for name in LOSERS), "calls after the first", "their cost")
+    rows = [
+        (
+            one["name"], *(f"{one['losses']['quality'][name]:.2%}" for name in LOSERS), str(one["losses"]["again_calls"]),
+            "unknown" if one["losses"]["again_usd"] is None else f"${one['losses']['again_usd']:.2f}",
+        )
+        for one in steps
+    ]  # fmt: skip
+    return _rows(head, rows)
 
 
 def _split(one: Step, key: str) -> dict[str, Part]:

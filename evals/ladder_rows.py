@@ -67,10 +67,14 @@ class Document(_Part):
 
     id: Filled
     text: Filled
+    title: str = ""
+    heading: str = ""
+    version: Filled | None = None
+    """Of the whole document; None: a hash of its pieces in the row, which is another one when other pieces were found."""
 
 
-class Row(_Part):
-    """One request of the day."""
+class RequestRow(_Part):
+    """One request of the day, without what models say to it."""
 
     id: Filled
     question: Filled
@@ -78,6 +82,8 @@ class Row(_Part):
     tenant: Filled = "default"
     conversation: Filled | None = None
     """Name of the conversation that it belongs to; None for a question that stands alone."""
+    asked_at: Filled | None = None
+    """When it came, in ISO 8601. The order of the file is what counts."""
     documents: tuple[Document, ...] = Field(default=(), strict=False)
     answer_id: Filled | None = None
     answers: tuple[Filled, ...] = Field(default=(), strict=False)
@@ -85,7 +91,6 @@ class Row(_Part):
     category: Filled = "none"
     assumed: bool = False
     """No model answered: the outcomes are assumptions."""
-    recorded: Recorded
 
     @cached_property
     def answer(self) -> str:
@@ -96,11 +101,12 @@ class Row(_Part):
 
     @cached_property
     def versions(self) -> dict[str, str]:
-        """Document -> hash of all its pieces that the row brings."""
+        """Document -> its version, or a hash of all its pieces that the row brings."""
         texts: dict[str, list[str]] = defaultdict(list)
         for one in self.documents:
             texts[one.id].append(one.text)
-        return {name: _hash("\0".join(pieces)) for name, pieces in texts.items()}
+        named = {one.id: one.version for one in self.documents if one.version is not None}
+        return {name: _hash("\0".join(pieces)) for name, pieces in texts.items()} | named
 
     @cached_property
     def unlisted_tokens(self) -> int:
@@ -124,6 +130,12 @@ class Row(_Part):
         held = [answer.casefold() for answer in self.answers if answer.casefold() in full]
         text = sent.casefold()
         return not held or any(answer in text for answer in held)
+
+
+class Row(RequestRow):
+    """One request of the day, with what two models said to it."""
+
+    recorded: Recorded
 
 
 def is_placeholder(text: str) -> bool:

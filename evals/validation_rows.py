@@ -61,7 +61,7 @@ def load_rows(part: Part, seed: int, *, every: int = 1) -> Iterator[Row]:
     for question in chosen[::every]:
         rng = random.Random(f"{seed} {question['id']}")
         passages = context(question, documents, rng)
-        yield Row(question=question, passages=passages, scene=_scene(question, passages, documents, names, rng))
+        yield Row(question=question, passages=passages, scene=scene_of(question, passages, documents, names, rng))
 
 
 def forms(row: Row, rng: random.Random) -> Iterator[tuple[str, Damaged]]:
@@ -77,7 +77,7 @@ def forms(row: Row, rng: random.Random) -> Iterator[tuple[str, Damaged]]:
         yield "list", Damaged(text="\n".join(f"{number}. {item}" for number, item in enumerate(items, 1)) + cite)
     else:
         yield "list", Damaged(text=f"- **{body.rstrip('.。')}**{cite}")
-    quoted = _source_sentences(row)
+    quoted = source_sentences(row.question, row.scene.body)
     if quoted:
         yield "source quoted", Damaged(text=("" if scene.language == "zh" else " ").join(quoted) + cite)
     yield "json", Damaged(text=as_json(scene.answer, scene.cited), schema=SCHEMA)
@@ -142,9 +142,10 @@ def _words(name: str) -> Counter[str]:
     return Counter(set(content_words(f"{document.title} {document.text}")))
 
 
-def _scene(
+def scene_of(
     question: Question, passages: Sequence[Passage], documents: dict[str, SourceDocument], names: Names, rng: random.Random
 ) -> Scene:
+    """Return the right answer to a question that has a document, and what stands around it; ``rng`` draws what is beside it."""
     used = {passage["document_id"] for passage in passages}
     mine = question["lang"]
     ids = sorted(documents)
@@ -175,16 +176,16 @@ def _is_told(sentence: str, passages: Sequence[Passage]) -> bool:
     return any(len(words & set(content_words(other))) >= 0.8 * len(words) for other in told)
 
 
-def _source_sentences(row: Row) -> list[str]:
+def source_sentences(question: Question, body: str) -> list[str]:
     """Return the sentences of the gold documents that hold the strings of a right answer, one for each string."""
-    texts = [read_all()[name].text for name in row.question["documents"]]
+    texts = [read_all()[name].text for name in question["documents"]]
     told = [sentence for text in texts for sentence in sentences_of(text)]
     found: list[str] = []
-    for group in row.question["answer_groups"]:
+    for group in question["answer_groups"]:
         holding = [sentence for sentence in told if group[0].casefold() in sentence.casefold()]
         if not holding:
             return []
-        words = set(content_words(row.scene.body))
+        words = set(content_words(body))
         found.append(max(holding, key=lambda sentence: len(words & set(content_words(sentence)))))
     return list(dict.fromkeys(found))
 

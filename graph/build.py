@@ -7,11 +7,10 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
 from graph.context import Context
-from graph.decompressing import recorded
 from graph.edges import after_cache, after_compress, after_route, after_validate, inline
+from graph.endings import told
 from graph.landing import add_box
-from graph.recording import ends_seen, hits_seen
-from graph.route_auditing import watched
+from graph.recording import hits_seen
 from graph.seeing import SeenGraph
 from graph.services import Services
 from graph.state import Input, Output, State
@@ -49,7 +48,7 @@ def build_graph(s: Services, *, checkpointer: BaseCheckpointSaver[str] | None = 
         books=s.books, budgets=s.budgets, knowledge=s.knowledge, embedder=s.embedder, answerer=s.answerer,
         acceptance=s.acceptance, advisers=s.advisers, unread=s.unread,
     )  # fmt: skip
-    add("validate", ends_seen(recorded(watched(validate, s.route_audits), s.decompressions), s.recorder))
+    add("validate", told(validate, s))
     add("remember", Remember(answers=s.answers, flights=s.flights, embedder=s.embedder, audits=s.audits))
 
     g.add_edge(START, "check_cache")

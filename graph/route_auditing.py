@@ -149,7 +149,7 @@ class AskTier:
             self._graph = build_graph(self._services)
         request = cast(Request, ended.again)
         context = replace(cast(Context, request.knobs), use_cache=False, stream="hold", tier=tier)
-        output = await self._graph.ainvoke({"messages": _messages(ended.asked)}, config=AUDIT_RUN, context=context)
+        output = await self._graph.ainvoke({"messages": messages_of(ended.asked)}, config=AUDIT_RUN, context=context)
         charges = output["charges"]
         given = given_by_tier(output["attempts"], output["verdicts"], charges).get(tier)
         calls = sum(charge["kind"] == "chat" for charge in charges)
@@ -183,7 +183,8 @@ class CompareTiers:
         return Compared(same=same, cost_usd=total_text(paid), calls=len(paid))
 
 
-def _messages(asked: Asked) -> list[AnyMessage]:
+def messages_of(asked: Asked) -> list[AnyMessage]:
+    """Return a question with its conversation and instructions, to be asked again."""
     told: list[AnyMessage] = [SystemMessage(asked["instructions"])] if "instructions" in asked else []
     kinds = {"user": HumanMessage, "assistant": AIMessage}
     return [*told, *(kinds[turn["role"]](turn["content"]) for turn in asked["history"]), HumanMessage(asked["text"])]

@@ -17,6 +17,7 @@ from graph.models import open_advisers, open_answerer, open_pruner
 from graph.recording import Recorder, open_recorder
 from graph.route_auditing import open_route_audits
 from graph.settings import IN_MEMORY, Settings
+from graph.shadowing import Shadow
 from groat.answering import PROMPT_VERSION, Adviser, Answerer, Endpoint
 from groat.cache import AnswerCache, AnswerStore, MemoryStore, RedisStore, SqliteStore
 from groat.cache.audit import Audits
@@ -83,6 +84,8 @@ class Services:
     """Lets both tiers answer some questions, and records what a candidate router would have decided; None for nobody."""
     recorder: Recorder | None = None
     """Keeps what happened to questions, to find out later what a bad answer comes from; None for nobody."""
+    shadow: Shadow | None = None
+    """A new configuration that answers a share of the questions as well, and is never served; None for none."""
     unread: Callable[[Attempt], bool] = never
     """Says which answers validation accepts as they are; none of them but in measurements over recorded outcomes."""
 

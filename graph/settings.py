@@ -203,6 +203,17 @@ class AnsweringSettings(BaseModel):
         str,
         Field(description="Version of a router whose decisions are recorded beside and never followed; empty: none."),
     ] = ""
+    shadow_config: Annotated[
+        Path | None,
+        Field(description="File of settings, as in .env, of a new configuration that answers live questions unserved."),
+    ] = None
+    shadow_share: Annotated[
+        float,
+        Field(ge=0, le=1, description="Share of the questions not served from the cache that it answers, at its own cost."),
+    ] = 0.0
+    shadow_keep_text: Annotated[
+        bool, Field(description="Keep the questions and both answers beside their costs, so that they can be judged.")
+    ] = False
     share_wait_s: Annotated[
         float,
         Field(ge=0, le=600, description="Longest wait for an equal question that is being answered, in seconds; 0: never."),

@@ -36,10 +36,10 @@ Box = Literal["check_cache", "retrieve", "route", "compress", "answer_cheap", "a
 QuestionKind = Literal["small_talk", "translation", "knowledge"]
 """What a question asks for: the first two need no documents."""
 
-Purpose = Literal["answer", "decompress", "second_opinion", "judge", "compress", "audit", "blame"]
+Purpose = Literal["answer", "decompress", "second_opinion", "judge", "compress", "audit", "blame", "shadow"]
 """What a call of a chat model was for: the answer itself, the same on the full context after the shortened one did not support
-one, evidence about an answer, which sentences are needed, a look at what cache or router decided, or a replay that shows what a
-bad answer came from."""
+one, evidence about an answer, which sentences are needed, a look at what cache or router decided, a replay that shows what a
+bad answer came from, or a new configuration that answers beside the running one."""
 
 
 class Source(TypedDict):

@@ -200,6 +200,22 @@ async def test_the_recipe_serves_again_what_is_alike_and_sends_forty_per_cent_of
     assert {one["tier"] for one in outcomes if not one["hit"]} == {"cheap", "expensive"}
 
 
+def test_what_a_step_loses_is_put_down_to_the_box_that_lost_it(rows: Path) -> None:
+    plain = Plain(bill=Bill(PRICES, PriceTable()), latencies=Latencies())
+    base = plain.all_of(read_rows(rows), "expensive")
+    day = [*base]
+    day[0] = {**day[0], "ok": 0.0, "lost": True}
+    day[1] = {**day[1], "ok": 0.0, "hit": "semantic", "wrong": True, "calls": []}
+    day[2] = {**day[2], "ok": 0.0, "hit": "exact", "origin": day[0]["id"], "calls": []}
+    day[3] = {**day[3], "ok": 0.5, "tier": "cheap", "calls": [*day[3]["calls"], *day[3]["calls"]]}
+    found = step("some", day, base)["losses"]
+    assert found["quality"] == {
+        "wrong hit": 0.1, "bad answer kept": 0.0, "compression": 0.2, "cheap answer accepted": 0.05, "expensive answer": 0.0
+    }  # fmt: skip
+    assert found["again_calls"] == 1
+    assert found["again_usd"] == pytest.approx((500 * 1.75 + 20 * 14) / 1e6)
+
+
 def test_an_ideal_cache_answers_each_thing_once(rows: Path) -> None:
     plain = Plain(bill=Bill(PRICES, PriceTable()), latencies=Latencies())
     assert sum(bool(one["hit"]) for one in plain.ideal(read_rows(rows))) == 3

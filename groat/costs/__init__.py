@@ -1,6 +1,6 @@
 """What every question costs, what it would have cost, and how much it may."""
 
-from groat.costs.audit_books import AuditBooks, BlameBooks
+from groat.costs.audit_books import AuditBooks, BlameBooks, ShadowBooks
 from groat.costs.baseline import baseline_cost, total, total_text
 from groat.costs.books import Books
 from groat.costs.budgets import Budget, Budgets, Policy, Reservation, Standing
@@ -32,6 +32,7 @@ __all__ = [
     "Questions",
     "Reservation",
     "Settled",
+    "ShadowBooks",
     "Spending",
     "SqliteLedger",
     "Standing",

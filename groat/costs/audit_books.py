@@ -1,4 +1,4 @@
-"""The books of audits and of replays: what they cost stands under a heading of its own, and they are nobody's questions."""
+"""The books of audits, replays and shadows: what they cost stands under headings of its own; they are nobody's questions."""
 
 from typing import ClassVar, Self
 
@@ -60,3 +60,9 @@ class BlameBooks(AuditBooks):
     """Writes every charge down for the purpose "blame"."""
 
     purpose: ClassVar[Purpose] = "blame"
+
+
+class ShadowBooks(AuditBooks):
+    """Writes every charge down for the purpose "shadow"."""
+
+    purpose: ClassVar[Purpose] = "shadow"

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from groat.costs.amounts import begin_of, exact_sum
 
 _HITS = ("hit_exact", "hit_semantic")
-_NOBODYS = ("audit", "blame")
+_NOBODYS = ("audit", "blame", "shadow")
 """Purposes whose vectors are counted under them."""
 
 

@@ -28,7 +28,7 @@ class Request:
 
     span: Span
     purpose: str
-    """question, audit or replay."""
+    """question, audit, replay or shadow."""
     langsmith_run: str
     """Id of the run of LangSmith; there may be no such run."""
     begun: float = field(default_factory=time.perf_counter)

@@ -95,6 +95,80 @@ def compare_command(
                 out.print(f"  changed, the worst first: {', '.join(one['flipped'])}", markup=False)
 
 
+@eval_app.command("judge")
+def judge_command(
+    a: Annotated[Path, typer.Argument(metavar="A", help="File of groat eval run.")],
+    b: Annotated[Path, typer.Argument(metavar="B", help="File of groat eval run on the same data.")],
+    data: Annotated[Path | None, typer.Option(help="The questions, whose right answers the judge may then see.")] = None,
+    max_concurrency: Annotated[int, typer.Option(min=1, max=64, help="Rows at the same time.")] = AT_ONCE,
+    json_file: JsonOption = None,
+) -> None:
+    """Have a model say which answer is better, blind, in both orders; and how steady it is and how often labels bear it out."""
+    from evals.blind_judge import BlindJudge, preferences
+
+    first, second = read(a), read(b)
+    references = {row["id"]: row["reference"].get("answer", "") for row in read_rows(data)} if data is not None else {}
+    services = load_application().services
+    judges = [adviser.endpoint for adviser in services.advisers if adviser.role == "judge"]
+    endpoint = judges[0] if judges else services.answerer.endpoints["expensive"]
+    judge = BlindJudge(services=services, endpoint=endpoint, at_once=max_concurrency)
+    with Progress(transient=True, disable=json_file == "-") as progress:
+        task = progress.add_task("rows", total=len(first.rows))
+        judged = finished(
+            judge.compare(first.rows, second.rows, references=references, done=lambda: progress.advance(task))
+        )  # fmt: skip
+    found = preferences(judged)
+    costs = [row["cost_usd"] for row in judged]
+    cost = None if None in costs else f"{sum(float(one or 0) for one in costs):.6f}"
+    if json_file is not None:
+        write_json(
+            {"rows": len(judged), "judge": endpoint.name, "cost_usd": cost, "preferences": found, "judged": judged}, json_file
+        )
+        return
+    out = console()
+    out.print(f"{endpoint.name} judged {len(judged)} rows, twice each, for {dollars(cost)}", markup=False)
+    table = Table(
+        "lang", "rows", "B better", "A better", "equal", "unsteady", "silent", "steady", "agrees with labels", box=None
+    )
+    for one in found:
+        agreed, spread = one["agreed"], one["agreed_ci"]
+        labels = (
+            f"{agreed:.0%} ({spread[0]:.0%} to {spread[1]:.0%}) of {one['labelled']}" if agreed is not None and spread else "-"
+        )
+        table.add_row(
+            one["lang"], str(one["rows"]), str(one["b_better"]), str(one["a_better"]), str(one["equal"]), str(one["unsteady"]),
+            str(one["silent"]), f"{one['steady']:.0%}", labels,
+        )  # fmt: skip
+    out.print(table)
+
+
+@eval_app.command("shadow")
+def shadow_command(
+    out_a: Annotated[
+        Path | None, typer.Option("--out-a", metavar="FILE", help="Write the running answers, for eval judge.")
+    ] = None,
+    out_b: Annotated[Path | None, typer.Option("--out-b", metavar="FILE", help="Write the new answers.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
+    skip_bad: SkipOption = False,
+    json_file: JsonOption = None,
+) -> None:
+    """Compare the new configuration (GROAT_SHADOW_CONFIG) with the running one on the live questions that both answered."""
+    from evals.shadow_report import read_shadows
+    from graph.shadowing import SHADOWS
+
+    running, new = read_shadows(load_application().settings.data_dir / SHADOWS, _told if skip_bad else None)
+    for experiment, path in ((running, out_a), (new, out_b)):
+        if path is not None:
+            write(experiment, path)
+    found = comparisons(running, new, seed=seed)
+    if json_file is not None:
+        write_json({"rows": len(running.rows), "comparisons": found}, json_file)
+        return
+    out = console()
+    out.print(f"A: running, B: new, {len(running.rows)} live questions", markup=False)
+    out.print(_comparison_table(found))
+
+
 @eval_app.command("upload")
 def upload_command(
     data: DataArgument,

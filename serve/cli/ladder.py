@@ -13,6 +13,7 @@ from rich.table import Table
 
 from groat.errors import BadInput
 from serve.cli.output import JsonOption, console, write_json
+from serve.cli.record import record_day
 
 if TYPE_CHECKING:
     from evals.ladder import Report
@@ -40,10 +41,20 @@ def ladder_command(
     can_wait: Annotated[float, typer.Option(min=0, max=1, help="Share of the calls that can wait for batch rates.")] = 0.2,
     folder: Annotated[Path, typer.Option(help="Where vectors and results are kept, to be taken up again.")] = FOLDER,
     report: Annotated[Path | None, typer.Option(help="Write a page with the ladder and its pictures to this file.")] = None,
+    record: Annotated[
+        Path | None, typer.Option(metavar="OUT", help="Ask real models what the day lacks, write OUT, and run no step.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="With --record: do not ask before money is spent.")] = False,
+    max_usd: Annotated[float | None, typer.Option(min=0, help="With --record: most dollars, earlier runs included.")] = None,
+    samples: Annotated[int, typer.Option(min=0, max=16, help="With --record: further answers of the cheap model.")] = 0,
     skip_bad: SkipOption = False,
     json_file: JsonOption = None,
 ) -> None:
     """Put a recorded day through the real graph with every lever; print cost, quality and latency of each arm."""
+    if record is not None:
+        return record_day(
+            workload, record, yes=yes, max_usd=max_usd, samples=samples, skip_bad=skip_bad, json_file=json_file
+        )  # fmt: skip
     # Imported here: the graph and scikit-learn take seconds to import, and every other command would wait for them.
     from evals.ladder import Request, run
     from evals.ladder_arms import STEPS

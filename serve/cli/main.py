@@ -27,6 +27,7 @@ from serve.cli.route import route_app
 from serve.cli.route_compare import compare_command, models_command
 from serve.cli.route_fit import fit_command as route_fit_command
 from serve.cli.serve import serve_command
+from serve.cli.workload import workload_app
 
 app = typer.Typer(
     name="groat",
@@ -63,6 +64,7 @@ compress_app.command("explain")(explain_command)
 compress_app.command("records")(records_command)
 app.add_typer(compress_app, name="compress")
 app.add_typer(eval_app, name="eval")
+app.add_typer(workload_app, name="workload")
 
 
 def main() -> None:

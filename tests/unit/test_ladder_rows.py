@@ -1,6 +1,8 @@
 """Rows of a day: what is read, what is refused, and what each answer counts."""
 
+import gzip
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evals.ladder_outcomes import Outcome, blank, fresh_quality, served
-from evals.ladder_reading import Latencies, read_rows, survey
+from evals.ladder_reading import Latencies, read_requests, read_rows, survey
 from evals.ladder_rows import WITHHELD, Row, is_placeholder
 from groat.errors import BadInput
 from tests.ladder_day import ANSWERS, DOCUMENTS, document_row, raw_row, said, write_day
@@ -131,6 +133,40 @@ def test_rows_without_a_recorded_answer_are_listed_and_never_silently_left_out(t
     path = write_day(tmp_path / "day.jsonl", [raw_row("1", "q", "en"), bare, {**raw_row("3", "问", "zh"), "recorded": {}}])
     with pytest.raises(BadInput, match=r"\(2\): 2 \(line 2: expensive\), 3 \(line 3: cheap and the expensive\)"):
         survey(path)
+
+
+def test_a_day_takes_as_much_memory_as_a_few_of_its_rows_and_the_hashes_of_its_ids(tmp_path: Path) -> None:
+    path = tmp_path / "day.jsonl.gz"
+    rows = 2_000
+    with gzip.open(path, "wt", encoding="utf-8") as file:
+        for place in range(rows):
+            file.write(json.dumps(raw_row(f"{place}", "q" * 20_000, "en")) + "\n")
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in read_rows(path)) == rows
+        assert tracemalloc.get_traced_memory()[1] < 4_000_000  # the whole file would be ten times that
+    finally:
+        tracemalloc.stop()
+
+
+def test_requests_are_read_whether_answers_are_recorded_or_not(tmp_path: Path) -> None:
+    bare = {"id": "2", "question": "问", "lang": "zh", "asked_at": "2026-11-24T08:00:00+00:00"}
+    path = write_day(tmp_path / "day.jsonl", [raw_row("1", "q", "en"), bare])
+    assert [one.id for one in read_requests(path)] == ["1", "2"]
+    with pytest.raises(BadInput, match="was used in line 1 already"):
+        list(read_requests(write_day(path, [bare, bare])))
+
+
+@LANGUAGES
+def test_a_document_with_a_version_is_the_same_one_whichever_pieces_were_found(lang: str) -> None:
+    piece, other = ({"id": "pumps", "text": DOCUMENTS[lang][:50]}, {"id": "pumps", "text": DOCUMENTS[lang][50:]})
+
+    def version(*pieces: dict[str, str]) -> str:
+        return row(raw_row("1", "q", lang, documents=list(pieces))).versions["pumps"]
+
+    assert version(piece) != version(piece, other)
+    named = [{**one, "version": "7"} for one in (piece, other)]
+    assert version(named[0]) == version(*named) == "7"
 
 
 def test_a_day_without_a_usable_row_is_refused(tmp_path: Path) -> None:

@@ -24,4 +24,4 @@ TRACER: Final = "groat"
 """Name of the tracer and of the meter."""
 
 RUN_PURPOSE: Final = "groat_purpose"
-"""Key of a run's metadata that says what it is for, where that is no question: audit or replay."""
+"""Key of a run's metadata that says what it is for, where that is no question: audit, replay or shadow."""

@@ -21,7 +21,7 @@ VERSION: Final = attribute(
 )
 RUN: Final = attribute("groat.run", _ROOT, "text", "Names the question in the ledger and in what blame keeps.")
 LANGSMITH_RUN: Final = attribute("groat.langsmith.run_id", _ROOT, "text", "Id of the run of LangSmith that stands beside it.")
-PURPOSE: Final = attribute("groat.purpose", _ROOT, "text", "question, audit or replay: what the graph was run for.")
+PURPOSE: Final = attribute("groat.purpose", _ROOT, "text", "question, audit, replay or shadow: what the graph was run for.")
 RESUMED: Final = attribute("groat.resumed", _ROOT, "yes or no", "It went on from a checkpoint, in the trace that it began in.")
 CONVERSATION: Final = attribute("gen_ai.conversation.id", _ROOT, "text", "Hash of the thread that the question belongs to.")
 SESSION: Final = attribute("session.id", _ROOT, "text", "As gen_ai.conversation.id, for Phoenix.")
@@ -192,7 +192,7 @@ COST_KEYS: Final = attribute("groat.cost.keys", "chat, boxes", "texts", "Keys of
 PRICED_AS: Final = attribute("groat.cost.priced_as", "chat, boxes", "text", "Model whose list price applies.")
 PRICES: Final = attribute("groat.cost.prices", "chat, boxes", "text", "Version of the price table.")
 ESTIMATED: Final = attribute("groat.usage.estimated", _CHAT, "yes or no", "The tokens were counted here.")
-COST_PURPOSE: Final = attribute("groat.cost.purpose", _CHAT, "text", "answer, second_opinion, judge or audit.")
+COST_PURPOSE: Final = attribute("groat.cost.purpose", _CHAT, "text", "answer, second_opinion, judge, audit or shadow.")
 
 EMBEDDING_MODEL: Final = attribute("embedding.model_name", "embeddings", "text", "As gen_ai.request.model, for Phoenix.")
 EMBEDDING_TEXTS: Final = attribute("groat.embeddings.texts", "embeddings", "whole number", "Texts in the call.")
