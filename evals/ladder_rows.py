@@ -109,14 +109,6 @@ class RequestRow(_Part):
         return {name: _hash("\0".join(pieces)) for name, pieces in texts.items()} | named
 
     @cached_property
-    def unlisted_tokens(self) -> int:
-        """Tokens of documents that were counted and are not listed; 0 where documents are listed, or none can be told."""
-        if self.documents or self.conversation is not None:
-            return 0
-        left = self.recorded.expensive.input_tokens - count_tokens(self.question)
-        return left if left >= UNLISTED_TOKENS else 0
-
-    @cached_property
     def fingerprint(self) -> str:
         """Hash of the whole row."""
         return _hash(self.model_dump_json())
@@ -136,6 +128,14 @@ class Row(RequestRow):
     """One request of the day, with what two models said to it."""
 
     recorded: Recorded
+
+    @cached_property
+    def unlisted_tokens(self) -> int:
+        """Tokens of documents that were counted and are not listed; 0 where documents are listed, or none can be told."""
+        if self.documents or self.conversation is not None:
+            return 0
+        left = self.recorded.expensive.input_tokens - count_tokens(self.question)
+        return left if left >= UNLISTED_TOKENS else 0
 
 
 def is_placeholder(text: str) -> bool:

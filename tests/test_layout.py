@@ -85,3 +85,9 @@ def test_imports_run_one_way() -> None:
     )
     assert done.returncode == 0, done.stdout
     assert "5 kept, 0 broken" in done.stdout
+
+
+def test_no_document_holds_both_sides_of_a_merge() -> None:
+    documents = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    assert documents
+    assert [path.name for path in documents if "\n>>>>>>> " in path.read_text(encoding="utf-8")] == []
