@@ -90,7 +90,7 @@ training-tools: install
 
 clients:  ## OpenAI's JavaScript client, which a test of the endpoint asks with
 	@command -v npm >/dev/null && npm install --prefix tests/clients --silent --no-audit --no-fund --no-package-lock \
-	  || echo "npm is not installed: the test of the JavaScript client is skipped"
+	  || echo "no npm, or nothing from its registry: the test of the JavaScript client is skipped"
 
 # In an environment of its own: it and LangGraph's server need different versions of jsonschema-rs.
 abuse-tools: install
