@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from serve.application import load_application
 from serve.cli import main
+from tests.fresh import forget_application
 from tests.model_server import serve_model
 
 
@@ -35,7 +35,7 @@ def groat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: str, question: bytes = b"") -> Said:
-        load_application.cache_clear()
+        forget_application()
         monkeypatch.setattr(sys, "argv", ["groat", *arguments])
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(question), encoding="utf-8"))
         capsys.readouterr()
@@ -45,7 +45,7 @@ def groat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
         return Said(int(ended.value.code or 0), shown.out, shown.err)
 
     yield run
-    load_application.cache_clear()
+    forget_application()
 
 
 def _refused(said: Said, sentence: str) -> None:

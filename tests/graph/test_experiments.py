@@ -1,5 +1,7 @@
 """The whole graph as what an experiment scores, here and on LangSmith."""
 
+import asyncio
+
 import pytest
 from langsmith import Client
 
@@ -27,6 +29,14 @@ def rows_of(language: Language) -> list[Row]:
     ]  # fmt: skip
 
 
+async def _feedback(langsmith: LangSmith, keys: tuple[str, ...]) -> dict[str, float]:
+    """Return what arrived under the keys, when all of it did: the client sends feedback when it likes."""
+    async with asyncio.timeout(30):
+        while not set(keys) <= {given["key"] for given in langsmith.feedback}:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    return {given["key"]: given["score"] for given in langsmith.feedback}
+
+
 @pytest.mark.parametrize("language", ["en", "zh"])
 async def test_the_graph_is_a_target_with_all_that_evaluators_need(language: Language, make_world: MakeWorld) -> None:
     world = make_world([GOODS[language]])
@@ -51,8 +61,9 @@ async def test_the_same_experiment_runs_on_langsmith_with_the_same_scores(
     there = await run(rows, target, name="there", settings={"tier": "auto"}, client=client, dataset="mine")
     client.flush()
     here = await run(rows, target, name="here", settings={"tier": "auto"})
-    told = {given["key"]: given["score"] for given in langsmith.feedback}
-    for key in ("right", "grounded", "language", "refusal", "cheap_path"):
+    compared = ("right", "grounded", "language", "refusal", "cheap_path")
+    told = await _feedback(langsmith, compared)
+    for key in compared:
         assert there.rows[0]["scores"][key] == here.rows[0]["scores"][key] == told[key]
     assert there.head["data_sha256"] == here.head["data_sha256"]
 

@@ -14,9 +14,9 @@ from typer.testing import CliRunner
 from evals.compression_rows import recorded_rows
 from groat.compression.records import CompressionRecords, Outcome, supporting, training_row
 from groat.errors import BadInput, StorageError
-from serve.application import load_application
 from serve.cli.main import app
 from tests.fakes import asked, passage
+from tests.fresh import forget_application
 
 DAY = 86_400.0
 
@@ -31,9 +31,9 @@ def _outcome(run: str = "r1", **changed: Any) -> Outcome:
 
 @pytest.fixture(autouse=True)
 def _an_application_of_its_own() -> Iterator[None]:
-    load_application.cache_clear()
+    forget_application()
     yield
-    load_application.cache_clear()
+    forget_application()
 
 
 @pytest.fixture
