@@ -1,5 +1,6 @@
 """What a promise leaves to be risked on questions of which nothing is proven."""
 
+import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
@@ -50,6 +51,7 @@ class Allowance:
     def __init__(self, assumed: float = ASSUMED_LOSS, accounts: Mapping[str, Sequence[float]] | None = None) -> None:
         """Begin with nothing saved up."""
         self._assumed = assumed
+        self._lock = threading.Lock()
         self._accounts = OrderedDict((name, Account(*one)) for name, one in (accounts or {}).items())
 
     @property
@@ -67,6 +69,11 @@ class Allowance:
             worth: what the cheap model would save on this question, in any unit that all questions share.
             spent: loss that something else may cause on this question, whoever answers it: shortening its documents.
         """
+        # Servers run questions on several event loops, in threads of their own.
+        with self._lock:
+            return self._entered(route, asked, max_quality_loss, worth, spent)
+
+    def _entered(self, route: Route, asked: Asked, max_quality_loss: float, worth: float, spent: float) -> Route:
         key = f"{max_quality_loss:g}/{asked['language']}/{asked['tenant']}"
         account = self._accounts.pop(key, Account())
         left = max(min(account.left + max_quality_loss, FULL) - spent, -FULL)
