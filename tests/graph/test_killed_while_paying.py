@@ -1,4 +1,4 @@
-"""A process that is killed while it writes down a reply leaves the charge and the reply, or neither; no request goes unbilled."""
+"""A process that is killed while it writes down a reply leaves the charge and the reply or neither; all requests are billed."""
 
 import asyncio
 import json
@@ -17,6 +17,7 @@ from langgraph.runtime import Runtime
 from graph.context import Context
 from groat.answering import Answerer
 from groat.costs import Books, Budgets, PriceTable, SqliteLedger
+from groat.costs import schema
 from groat.costs import sqlite as ledger_module
 from nodes import Knobs
 from nodes.answer_cheap import AnswerCheap, Needs
@@ -49,9 +50,9 @@ async def _answer(url: str, path: Path, question: str) -> dict[str, Any]:
 
 def _answer_and_die(url: str, path: Path, question: str, at: str) -> None:
     """Die when the statement ``at`` of the write that holds the good reply begins, or after it."""
-    real, charges = ledger_module.connect, 0
+    charges = 0
 
-    def watched(file: Path) -> sqlite3.Connection:
+    def watched(path: Path) -> sqlite3.Connection:
         def see(statement: str) -> None:
             nonlocal charges
             charges += statement.startswith(BEFORE[0])
@@ -59,11 +60,11 @@ def _answer_and_die(url: str, path: Path, question: str, at: str) -> None:
             if charges == 2 and statement.startswith(at):
                 os.kill(os.getpid(), signal.SIGKILL)
 
-        connection = real(file)
+        connection = schema.connect(path)
         connection.set_trace_callback(see)
         return connection
 
-    ledger_module.connect = watched
+    setattr(ledger_module, "connect", watched)  # noqa: B010  # a module says what it exports
     asyncio.run(_answer(url, path, question))
     os.kill(os.getpid(), signal.SIGKILL)
 
