@@ -57,10 +57,10 @@ def main(arguments: Sequence[str]) -> None:
     hand_over(rows, options.json_file, [table])
 
 
-def measure(seed: int, *, part: Part = "held-out", every: int = 1) -> list[Caught]:
+def measure(seed: int, *, part: Part = "held-out", every: int = 1, draws: int = DRAWS) -> list[Caught]:
     """Return the share of answers rejected: right ones by form, then each kind of defect, in each language."""
     counts: dict[tuple[str, Language], list[bool]] = defaultdict(list)
-    for defect, row, _, checks in judged(seed, part=part, every=every):
+    for defect, row, _, checks in judged(seed, part=part, every=every, draws=draws):
         counts[defect, row.scene.language].append(not all(check["passed"] for check in checks))
     return [_caught(defect, language, len(found), sum(found)) for (defect, language), found in counts.items()]
 
@@ -78,7 +78,7 @@ def summed(rows: Sequence[Caught]) -> list[Caught]:
     return sums
 
 
-def judged(seed: int, *, part: Part, every: int = 1) -> Iterator[tuple[str, Row, Damaged, list[Check]]]:
+def judged(seed: int, *, part: Part, every: int = 1, draws: int = DRAWS) -> Iterator[tuple[str, Row, Damaged, list[Check]]]:
     """Yield every right and every damaged answer with its checks; of some questions also a right one in other words."""
     closeness, reworded = Closeness(BundledEmbedder(), read_all()), load_reworded()
     for row in load_rows(part, seed, every=every):
@@ -90,7 +90,7 @@ def judged(seed: int, *, part: Part, every: int = 1) -> Iterator[tuple[str, Row,
             yield f"right: {form}", row, right, _checks(row, right, closeness)
         for kind in KINDS:
             seen: set[str] = set()
-            for _ in range(DRAWS):
+            for _ in range(draws):
                 bad = damage(kind, row.scene, rng)
                 if bad is not None and bad.text not in seen:
                     seen.add(bad.text)

@@ -39,12 +39,13 @@ def _well(body: Body, number: int) -> Outcome:
 async def _ask(world: ServedWorld, question: str, **knobs: Any) -> tuple[Any, list[str]]:
     """Return the output, and every sentence about a charge that the ledger could not take."""
     output, failed = None, []
+    told: Any  # the state, or what a box says
     context = Context(tenant="acme", **knobs)
     async for mode, told in world.graph.astream({"question": question}, context=context, stream_mode=["custom", "values"]):
         if mode == "values":
             output = told
-        elif told[names.EVENT] == names.ATTEMPTED and told["ledger_failed"]:  # type: ignore[call-overload]  # it is a mapping
-            failed.append(told["ledger_failed"])  # type: ignore[call-overload]
+        elif told[names.EVENT] == names.ATTEMPTED and told["ledger_failed"]:
+            failed.append(told["ledger_failed"])
     return output, failed
 
 
@@ -54,7 +55,7 @@ async def test_a_full_disk_costs_nobody_the_answer_and_is_told_with_every_charge
     world, full, real = await open_world(tmp_path), True, sqlite3.connect
 
     def connect(path: Path, **options: Any) -> sqlite3.Connection:
-        db = real(path, **options)
+        db: sqlite3.Connection = real(path, **options)
         if full and Path(path).name in {"ledger.sqlite", "cache.sqlite"}:
             db.execute("PRAGMA max_page_count = 1")  # no page more than there are
         return db

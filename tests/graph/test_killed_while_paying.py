@@ -16,8 +16,7 @@ from langgraph.runtime import Runtime
 
 from graph.context import Context
 from groat.answering import Answerer
-from groat.costs import Books, Budgets, PriceTable, SqliteLedger
-from groat.costs import schema
+from groat.costs import Books, Budgets, PriceTable, SqliteLedger, schema
 from groat.costs import sqlite as ledger_module
 from nodes import Knobs
 from nodes.answer_cheap import AnswerCheap, Needs
