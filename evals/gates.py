@@ -119,7 +119,8 @@ async def _cache(bounds: dict[str, Any], embedder: Embedder) -> list[Gate]:
 async def _validation(bounds: dict[str, Any], embedder: Embedder) -> list[Gate]:
     gates = []
     wanted = bounds["validation"]
-    rows = validation.measure(bounds["sample"]["seed"], part="held-out", every=wanted["every"])
+    seed, every, draws = bounds["sample"]["seed"], wanted["every"], wanted["draws"]
+    rows = validation.measure(seed, every=every, draws=draws, embedder=embedder)
     sums = {(row["lang"], row["defect"]): row for row in validation.summed(rows)}
     for language in LANGUAGES:
         right, wrong = sums[language, "all right"], sums[language, "all defects"]

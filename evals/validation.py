@@ -19,6 +19,7 @@ from evals.defects import INFORMATION, KINDS, Damaged, damage
 from evals.report import add_json_option, hand_over
 from evals.validation_rows import PARTS, Part, Row, forms, load_reworded, load_rows, read_all
 from groat.answering import NO_ANSWER
+from groat.embedding import Embedder
 from groat.embedding.bundled import BundledEmbedder
 from groat.types import Attempt, Check, Language
 from groat.validation import check_answer, doubtful
@@ -57,10 +58,12 @@ def main(arguments: Sequence[str]) -> None:
     hand_over(rows, options.json_file, [table])
 
 
-def measure(seed: int, *, part: Part = "held-out", every: int = 1) -> list[Caught]:
+def measure(
+    seed: int, *, part: Part = "held-out", every: int = 1, draws: int = DRAWS, embedder: Embedder | None = None
+) -> list[Caught]:
     """Return the share of answers rejected: right ones by form, then each kind of defect, in each language."""
     counts: dict[tuple[str, Language], list[bool]] = defaultdict(list)
-    for defect, row, _, checks in judged(seed, part=part, every=every):
+    for defect, row, _, checks in judged(seed, part=part, every=every, draws=draws, embedder=embedder):
         counts[defect, row.scene.language].append(not all(check["passed"] for check in checks))
     return [_caught(defect, language, len(found), sum(found)) for (defect, language), found in counts.items()]
 
@@ -78,9 +81,11 @@ def summed(rows: Sequence[Caught]) -> list[Caught]:
     return sums
 
 
-def judged(seed: int, *, part: Part, every: int = 1) -> Iterator[tuple[str, Row, Damaged, list[Check]]]:
+def judged(
+    seed: int, *, part: Part, every: int = 1, draws: int = DRAWS, embedder: Embedder | None = None
+) -> Iterator[tuple[str, Row, Damaged, list[Check]]]:
     """Yield every right and every damaged answer with its checks; of some questions also a right one in other words."""
-    closeness, reworded = Closeness(BundledEmbedder(), read_all()), load_reworded()
+    closeness, reworded = Closeness(embedder or BundledEmbedder(), read_all()), load_reworded()
     for row in load_rows(part, seed, every=every):
         if (text := reworded.get(row.question["id"])) is not None:
             other = Damaged(text=text)
@@ -90,7 +95,7 @@ def judged(seed: int, *, part: Part, every: int = 1) -> Iterator[tuple[str, Row,
             yield f"right: {form}", row, right, _checks(row, right, closeness)
         for kind in KINDS:
             seen: set[str] = set()
-            for _ in range(DRAWS):
+            for _ in range(draws):
                 bad = damage(kind, row.scene, rng)
                 if bad is not None and bad.text not in seen:
                     seen.add(bad.text)

@@ -8,7 +8,6 @@ is forgotten once the row is written.
 import asyncio
 import sqlite3
 import time
-import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
@@ -31,7 +30,6 @@ from groat.answering.throttle import Throttle
 from groat.batch import Answered, Failed, Outcome, Row
 from groat.cache.flight import Flights
 from groat.cache.flight_redis import RedisLeases
-from groat.costs import Books
 from groat.errors import BadInput, GroatError, StorageError
 
 PATIENT_S = 3600.0
@@ -112,7 +110,7 @@ async def kept_asker(services: Services, context: Context, state: Path, head: Se
         StorageError: it cannot be used.
     """
     async with keeping(state) as (saver, left):
-        asker = GraphAsker(build_graph(services, checkpointer=saver), saver, services.books, context, left)
+        asker = GraphAsker(build_graph(services, checkpointer=saver), saver, context, left)
         await asker.bring_to_an_end(head)
         yield asker
 
@@ -129,18 +127,16 @@ class GraphAsker:
     Args:
         graph: with the saver for its checkpointer.
         saver: keeps the threads.
-        books: hold the replies that were paid for.
         context: the knobs of a row that names none.
         kept: threads that an earlier run left.
     """
 
-    def __init__(self, graph: Groat, saver: AsyncSqliteSaver, books: Books, context: Context, kept: set[str]) -> None:
+    def __init__(self, graph: Groat, saver: AsyncSqliteSaver, context: Context, kept: set[str]) -> None:
         """Ask nothing yet."""
         self._graph = graph
         self._saver = saver
         self._context = replace(context, deadline_s=PATIENT_S)
         self._kept = kept
-        self._books = books
 
     async def ask(self, row: Row) -> Outcome:
         """Return what came of a row, asked again while the failure may pass."""
@@ -196,24 +192,8 @@ class GraphAsker:
             else:
                 await self._saver.adelete_thread(thread_of(row, place))
         self._kept.add(thread_of(row, place))
-        try:
-            output = await self._graph.ainvoke(sent, config, context=knobs_of(self._context, row), durability="sync")
-        except asyncio.CancelledError:
-            await asyncio.shield(self._rename(config))
-            raise
+        output = await self._graph.ainvoke(sent, config, context=knobs_of(self._context, row), durability="sync")
         return cast(Output, output)
-
-    async def _rename(self, config: RunnableConfig) -> None:
-        """Give a run that was cancelled another name, so that what it asks again has other keys in the ledger.
-
-        Its cancelled request is written down there, and a key is charged once. A reply that was paid for keeps its name.
-        """
-        state = await self._graph.aget_state(config)
-        if not state.tasks or "run" not in state.values:
-            return
-        key = f"{state.values['run']}:{state.tasks[0].name}:{len(state.values['attempts'])}"
-        if await self._books.kept_reply(key) is None:
-            await self._graph.aupdate_state(config, {"run": uuid.uuid4().hex})
 
 
 def knobs_of(context: Context, row: Row) -> Context:

@@ -128,10 +128,10 @@ class PassOn:
             if said:
                 # What the caller has read cannot be taken back, so nobody may begin anew.
                 raise ModelError("the reply broke off after it had begun; send the request again", failure="connection")
-            await terms.permit(f"{key}:{number}", chosen, tokens, chosen.most(most) or ASSUMED_OUTPUT)
+            await terms.permit(f"{terms.key}:{number}", chosen, tokens, chosen.most(most) or ASSUMED_OUTPUT)
 
         async def record(sent: Sent) -> None:
-            await terms.record(f"{key}:{sent.number}", sent)
+            await terms.record(f"{terms.key}:{sent.number}", sent, None)
 
         if most is not None and most < 1:
             raise ModelError("the budget of this question does not reach a call; raise max_cost_usd", failure="budget")

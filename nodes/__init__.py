@@ -3,11 +3,14 @@
 Every module states what it needs of the state and what it writes; the whole state is put together in ``graph.state``.
 """
 
+import uuid
+from collections.abc import Callable
 from dataclasses import Field
 from typing import Any, ClassVar, Literal, Protocol
 
 from groat.answering import Endpoint, Sent, Terms
-from groat.costs import Purse
+from groat.costs import KeptReply, Purse
+from groat.types import Attempt
 
 
 class Knobs(Protocol):
@@ -71,21 +74,32 @@ class Knobs(Protocol):
         ...
 
 
-def paid_terms(key: str, endpoint: Endpoint, purse: Purse, *, asked_at: float, deadline_s: float) -> Terms:
+def paid_terms(
+    key: str,
+    endpoint: Endpoint,
+    purse: Purse,
+    *,
+    asked_at: float,
+    deadline_s: float,
+    keep: Callable[[Attempt], KeptReply] | None = None,
+) -> Terms:
     """Return the terms of a call whose every request a purse permits before, and pays for after.
 
     Args:
-        key: begins the keys of the charges.
+        key: begins the keys of the charges. What follows is drawn: a step that runs again after a crash sends other requests,
+            and each of them is charged.
         endpoint: who is asked first; its price says how long an answer may be.
         purse: pays.
         asked_at: when the question came, in seconds since 1970.
         deadline_s: how long it may take, in seconds.
+        keep: makes of an attempt what the ledger keeps together with its charge, which stands among the purse's by then; None
+            keeps nothing.
     """
 
     async def permit(key: str, endpoint: Endpoint, given: int, most: int) -> None:
         await purse.permit(key, model=endpoint.name, priced_as=endpoint.priced_as, input_tokens=given, output_tokens=most)
 
-    async def record(key: str, sent: Sent) -> None:
+    async def record(key: str, sent: Sent, attempt: Attempt | None) -> None:
         await purse.pay(
             key,
             model=sent.endpoint.name,
@@ -93,10 +107,11 @@ def paid_terms(key: str, endpoint: Endpoint, purse: Purse, *, asked_at: float, d
             usage=sent.usage,
             outcome=sent.outcome,
             billed_usd=sent.reply.billed_usd if sent.reply else None,
+            keep=None if keep is None or attempt is None else lambda: keep(attempt),
         )
 
     return Terms(
-        key=key,
+        key=f"{key}:{uuid.uuid4().hex[:8]}",
         asked_at=asked_at,
         deadline=asked_at + deadline_s,
         affordable=lambda given: purse.affordable(given, endpoint.priced_as),

@@ -1,7 +1,7 @@
 """Ask the cheap model."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, cast
 
@@ -68,12 +68,19 @@ class AnswerCheap:
             max_cost_usd=runtime.context.max_cost_usd,
             purpose="decompress" if state["verdicts"] and state["verdicts"][-1]["step"] == "decompress" else "answer",
         )
-        terms = self._terms(key, state, runtime, purse)
+        kept_with: list[KeptReply] = []
+
+        def keep(attempt: Attempt) -> KeptReply:
+            kept_with.append(KeptReply(key=key, json=json.dumps(self._update(attempt, purse))))
+            return kept_with[-1]
+
+        terms = self._terms(key, state, runtime, purse, keep)
         wanted = self.wanted(state, runtime.context.response_schema)
         attempt = await try_answer(self.answerer, state["asked"], wanted, terms)
-        update: Update = {"attempts": [attempt], "charges": purse.charges, "path": [self.box]}
-        if purse.charges:
-            reply = KeptReply(key=key, json=json.dumps(update))
+        update = self._update(attempt, purse)
+        reply = KeptReply(key=key, json=json.dumps(update))
+        if purse.charges and kept_with[-1:] != [reply]:
+            # It failed, or another request was over after the one that it came from.
             await self.books.record([], run=state["run"], tenant=state["asked"]["tenant"], reply=reply)
         event = {name: value for name, value in attempt.items() if name != "text"}
         runtime.stream_writer(
@@ -85,6 +92,9 @@ class AnswerCheap:
             }
         )
         return update
+
+    def _update(self, attempt: Attempt, purse: Purse) -> Update:
+        return {"attempts": [attempt], "charges": purse.charges, "path": [self.box]}
 
     def wanted(self, state: Needs, schema: Mapping[str, object] | None) -> Wanted:
         """Return what the next try must produce."""
@@ -99,10 +109,13 @@ class AnswerCheap:
             schema=schema,
         )
 
-    def _terms(self, key: str, state: Needs, runtime: Runtime[Knobs], purse: Purse) -> Terms:
+    def _terms(
+        self, key: str, state: Needs, runtime: Runtime[Knobs], purse: Purse, keep: Callable[[Attempt], KeptReply]
+    ) -> Terms:
         attempt, tell = len(state["attempts"]), runtime.stream_writer
         endpoint = self.answerer.endpoints[self.tier]
-        terms = paid_terms(key, endpoint, purse, asked_at=state["asked_at"], deadline_s=runtime.context.deadline_s)
+        deadline_s = runtime.context.deadline_s
+        terms = paid_terms(key, endpoint, purse, asked_at=state["asked_at"], deadline_s=deadline_s, keep=keep)
 
         def say(piece: str) -> None:
             tell({names.EVENT: names.TOKEN, "attempt": attempt, "text": piece})

@@ -23,7 +23,7 @@ class Terms:
     """What one try may take, and who is told of it."""
 
     key: str
-    """Begins the key of every request's charge; the same at a re-execution."""
+    """Begins the key of every request's charge; another one at a re-execution, whose requests are others."""
     asked_at: float
     """When the question came, in seconds since 1970."""
     deadline: float
@@ -34,8 +34,8 @@ class Terms:
     permit: Callable[[str, Endpoint, int, int], Awaitable[None]]
     """Asked before each request: its key, who is asked, tokens of the prompt, most tokens of the answer (assumed where no
     number is set). Raises ModelError to forbid it."""
-    record: Callable[[str, Sent], Awaitable[None]]
-    """Told of each request when it is over, with its key."""
+    record: Callable[[str, Sent, Attempt | None], Awaitable[None]]
+    """Told of each request when it is over, with its key and the attempt that its reply makes; None when it brought none."""
     on_token: Callable[[str], None] | None = None
     """Gets the answer piece by piece, before it is validated; None: not streamed."""
     on_retract: Callable[[], None] | None = None
@@ -82,8 +82,8 @@ async def try_answer(
     if prompt is None:
         prompt = build_prompt(asked, wanted.passages, kind=wanted.kind, repair=wanted.repair, schema=wanted.schema)
     tokens = prompt_tokens(prompt)
-    listening = _Listening(terms)
-    attempt = _nothing_yet(answerer, wanted, terms.asked_at, listening.calls)
+    attempt = _nothing_yet(answerer, wanted, terms.asked_at)
+    listening = _Listening(terms, attempt, fenced=wanted.schema is not None)
     most = terms.affordable(tokens)
     if most is not None and most < ASSUMED_OUTPUT:
         message = f"the budget of this question does not reach a call of the {wanted.tier} model; raise max_cost_usd"
@@ -105,11 +105,10 @@ async def try_answer(
         return {
             **attempt, "latency_ms": listening.elapsed_ms, "failure": error.failure, "message": str(error)
         }  # fmt: skip
-    said = _answered({**attempt, "model": endpoint.name, "latency_ms": listening.elapsed_ms}, reply, listening.first_token_ms)
-    return said if wanted.schema is None else {**said, "text": unfenced(said["text"])}
+    return listening.attempt_of(reply, endpoint)
 
 
-def _nothing_yet(answerer: Answerer, wanted: Wanted, asked_at: float, calls: list[Call]) -> Attempt:
+def _nothing_yet(answerer: Answerer, wanted: Wanted, asked_at: float) -> Attempt:
     return {
         "box": wanted.box,
         "tier": wanted.tier,
@@ -120,7 +119,7 @@ def _nothing_yet(answerer: Answerer, wanted: Wanted, asked_at: float, calls: lis
         "begun_ms": round((time.time() - asked_at) * 1000, 2),
         "latency_ms": 0.0,
         "first_token_ms": None,
-        "calls": calls,
+        "calls": [],
         "level": wanted.level,
         "repaired": wanted.repair is not None,
     }
@@ -143,10 +142,18 @@ def _answered(attempt: Attempt, reply: Reply, first_token_ms: float | None) -> A
 
 
 class _Listening:
-    """Writes down what happens during one try."""
+    """Writes down what happens during one try.
 
-    def __init__(self, terms: Terms) -> None:
-        self.calls: list[Call] = []
+    Args:
+        terms: who is told.
+        attempt: the try before anything was sent; its list of calls grows.
+        fenced: JSON is wanted, which models like to put between fences.
+    """
+
+    def __init__(self, terms: Terms, attempt: Attempt, *, fenced: bool) -> None:
+        self._attempt = attempt
+        self._fenced = fenced
+        self._made: list[tuple[Reply, Attempt]] = []
         self._terms = terms
         self._begun = time.perf_counter()
         self._first: float | None = None
@@ -165,6 +172,18 @@ class _Listening:
             self._first = time.perf_counter()
         self._terms.on_token(piece)
 
+    def attempt_of(self, reply: Reply, endpoint: Endpoint) -> Attempt:
+        """Return the attempt that a reply makes: the one that was recorded, where its request was."""
+        for known, attempt in self._made:
+            if known is reply:
+                return attempt
+        begun: Attempt = {**self._attempt, "model": endpoint.name, "latency_ms": self.elapsed_ms}
+        attempt = _answered(begun, reply, self.first_token_ms)
+        if self._fenced:
+            attempt["text"] = unfenced(attempt["text"])
+        self._made.append((reply, attempt))
+        return attempt
+
     def watch(self, tokens: int, wished: int | None) -> Watch:
         """Return what the seam asks and tells."""
 
@@ -174,9 +193,10 @@ class _Listening:
 
         async def record(sent: Sent) -> None:
             key = f"{self._terms.key}:{sent.number}"
-            self.calls.append(_call(key, sent))
-            self.calls.sort(key=lambda call: int(call["key"].rpartition(":")[2]))
-            await self._terms.record(key, sent)
+            calls = self._attempt["calls"]
+            calls.append(_call(key, sent))
+            calls.sort(key=lambda call: int(call["key"].rpartition(":")[2]))
+            await self._terms.record(key, sent, self.attempt_of(sent.reply, sent.endpoint) if sent.reply else None)
 
         def retract() -> None:
             self._first = None

@@ -106,6 +106,9 @@ def _retry_after(error: Exception) -> float | None:
             continue
         return max(seconds, 0.0) if math.isfinite(seconds) else None
     try:
-        return max(parsedate_to_datetime(headers["retry-after"]).timestamp() - time.time(), 0.0)
+        until = parsedate_to_datetime(headers["retry-after"]).timestamp()
+        # By the provider's own clock, where it tells the time: ours may be an hour off.
+        now = parsedate_to_datetime(headers["date"]).timestamp() if "date" in headers else time.time()
+        return max(until - now, 0.0)
     except (KeyError, ValueError):
         return None

@@ -54,7 +54,7 @@ class Task:
     tier: Tier
     wish: Wish
     deadline: float
-    """Seconds since 1970; infinite for none."""
+    """Seconds since 1970; infinite for none. What is left of it is measured on a clock that nobody sets."""
     watch: Watch
     tokens: int
     """Of the prompt."""
@@ -64,10 +64,14 @@ class Task:
     speaker: "Runner | None" = None
     """Whose pieces are passed on: of two that race, only one may be heard."""
 
+    def __post_init__(self) -> None:
+        """Note the deadline on the other clock."""
+        self._until = time.monotonic() + self.deadline - time.time()
+
     @property
     def left_s(self) -> float:
         """Seconds until the deadline."""
-        return self.deadline - time.time()
+        return self._until - time.monotonic()
 
     @property
     def patience_s(self) -> float | None:

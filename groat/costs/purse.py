@@ -1,12 +1,13 @@
 """What one box of one question may still spend, and what it has spent."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 from groat.costs.amounts import exact_sum
 from groat.costs.baseline import total
 from groat.costs.books import Books
 from groat.costs.budgets import Budgets
+from groat.costs.ledger import KeptReply
 from groat.errors import ModelError
 from groat.types import Box, Charge, Purpose, Tier, Usage
 
@@ -89,9 +90,20 @@ class Purse:
         self.warning = self.warning or reservation.reason
 
     async def pay(
-        self, key: str, *, model: str, priced_as: str, usage: Usage, outcome: str, billed_usd: str | None = None
+        self,
+        key: str,
+        *,
+        model: str,
+        priced_as: str,
+        usage: Usage,
+        outcome: str,
+        billed_usd: str | None = None,
+        keep: Callable[[], KeptReply] | None = None,
     ) -> None:
-        """Write down one call; a ledger that fails shows in ``ledger_failed``."""
+        """Write down one call and, in the same step, what ``keep`` makes of its reply once ``charges`` holds the charge.
+
+        A ledger that fails shows in ``ledger_failed``.
+        """
         charge = self._books.chat(
             key=key,
             box=self.box,
@@ -105,7 +117,9 @@ class Purse:
         )
         self._held.pop(key, None)
         self.charges.append(charge)
-        self.ledger_failed = await self._books.record([charge], run=self.run, tenant=self.tenant) or self.ledger_failed
+        reply = None if keep is None else keep()
+        failed = await self._books.record([charge], run=self.run, tenant=self.tenant, reply=reply)
+        self.ledger_failed = failed or self.ledger_failed
 
     def _left(self) -> Decimal | None:
         if self._most is None:

@@ -26,7 +26,7 @@ from groat.answering import (
 )
 from groat.answering.failures import explained
 from groat.errors import Failure, ModelError
-from groat.types import Asked, Passage, Usage
+from groat.types import Asked, Attempt, Passage, Usage
 from tests.fakes import ScriptedChat, asked, passage
 from tests.model_server import Failing, ModelServer, Says, serve_model
 from tests.served import KEY, served
@@ -189,7 +189,7 @@ class _Account:
     def __init__(self, affordable: int | None = None) -> None:
         self.prompts: list[int] = []
         self.permitted: list[tuple[str, str, int, int]] = []
-        self.recorded: list[tuple[str, Sent]] = []
+        self.recorded: list[tuple[str, Sent, Attempt | None]] = []
         self._affordable = affordable
 
     def terms(self, key: str = "run:answer_cheap:0") -> Terms:
@@ -205,8 +205,8 @@ class _Account:
     async def _permit(self, key: str, endpoint: Endpoint, given: int, most: int) -> None:
         self.permitted.append((key, endpoint.name, given, most))
 
-    async def _record(self, key: str, sent: Sent) -> None:
-        self.recorded.append((key, sent))
+    async def _record(self, key: str, sent: Sent, attempt: Attempt | None) -> None:
+        self.recorded.append((key, sent, attempt))
 
 
 def _wanted(passages: Sequence[Passage] = ()) -> Wanted:
@@ -236,7 +236,8 @@ async def test_a_try_is_recorded_whether_it_failed_abstained_or_answered(world: 
         [("k1:0", "ok", None)],
         [("k2:0", "ok", None)],
     ]
-    assert [(key, sent.outcome, sent.usage["input"]) for key, sent in account.recorded] == [
+    assert [attempt for _, _, attempt in account.recorded] == [None, *tries[1:]]
+    assert [(key, sent.outcome, sent.usage["input"]) for key, sent, _ in account.recorded] == [
         ("k0:0", "auth", 0),
         ("k1:0", "ok", 100),
         ("k2:0", "ok", 100),
