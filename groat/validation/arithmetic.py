@@ -168,18 +168,18 @@ def _values(parts: Sequence[_Token]) -> list[Quantity]:
 def _sum(parts: Sequence[_Token], place: int) -> tuple[list[Quantity], int]:
     values, place = _product(parts, place)
     while values and place < len(parts) and parts[place].kind in {"add", "take"}:
-        sign = parts[place].kind
+        sign: Sign = "add" if parts[place].kind == "add" else "take"
         others, place = _product(parts, place + 1)
-        values = _each(values, others, "add" if sign == "add" else "take")
+        values = _each(values, others, sign)
     return values, place
 
 
 def _product(parts: Sequence[_Token], place: int) -> tuple[list[Quantity], int]:
     values, place = _factor(parts, place)
     while values and place < len(parts) and parts[place].kind in {"times", "over", "part"}:
-        sign = parts[place].kind
+        sign: Sign = "over" if parts[place].kind == "over" else "part" if parts[place].kind == "part" else "times"
         others, place = _factor(parts, place + 1)
-        values = _each(values, others, "times" if sign == "times" else "over" if sign == "over" else "part")
+        values = _each(values, others, sign)
     return values, place
 
 
@@ -205,25 +205,27 @@ def _each(ones: Sequence[Quantity], others: Sequence[Quantity], sign: Sign) -> l
 def _step(one: Quantity, other: Quantity, sign: Sign) -> Iterator[Quantity]:
     """Yield what one step comes to: a sum in the unit of both, a product in the unit of either, a quotient in the first's."""
     if sign in {"add", "take"}:
-        factor = 1 if sign == "add" else -1
-        if other.unit == "%" and one.unit != "%":
-            yield one._replace(value=one.value * (1 + factor * other.value / 100))
-        elif one.unit == other.unit:
-            yield one._replace(value=one.value + factor * other.value * other.size / one.size)
-        elif not (one.unit and other.unit):
-            yield (one if one.unit else other)._replace(value=one.value + factor * other.value)
+        yield from _added(one, other, 1 if sign == "add" else -1)
     elif "%" in {one.unit, other.unit}:
         share, whole = (one, other) if one.unit == "%" else (other, one)
         if sign != "over":
             yield whole._replace(value=whole.value * share.value * share.size / 100)
-    elif sign == "times":
-        product = one.value * other.value
-        for factor_with_unit in [each for each in (one, other) if each.unit] or [one]:
-            yield factor_with_unit._replace(value=product)
+    elif sign == "times":  # "of" and 的 join a share and a whole only, above
+        for unit_of in [each for each in (one, other) if each.unit] or [one]:
+            yield unit_of._replace(value=one.value * other.value)
     elif sign == "over" and other.value:
         yield one._replace(value=one.value / other.value)
         if one.unit == other.unit:
             yield Quantity(one.value * one.size / (other.value * other.size), "", 1)
+
+
+def _added(one: Quantity, other: Quantity, factor: Literal[1, -1]) -> Iterator[Quantity]:
+    if other.unit == "%" and one.unit != "%":
+        yield one._replace(value=one.value * (1 + factor * other.value * other.size / 100))
+    elif one.unit == other.unit:
+        yield one._replace(value=one.value + factor * other.value * other.size / one.size)
+    elif not (one.unit and other.unit):
+        yield (one if one.unit else other)._replace(value=one.value + factor * other.value)
 
 
 def _agrees(value: Quantity, result: _Token) -> bool:
