@@ -6,8 +6,9 @@ from typing import Final
 import regex
 
 from groat.text import citations, without_citations
-from groat.text.quantities import quantities, supports
+from groat.text.quantities import Quantity, quantities, supports
 from groat.types import Asked, Attempt, Check, Language, Passage, QuestionKind
+from groat.validation.arithmetic import Worked, work_out
 from groat.validation.completeness import breaks_off, language_share
 from groat.validation.contradiction import is_denied
 from groat.validation.evidence import Evidence, gather, sentences
@@ -181,27 +182,42 @@ def _against(
         return _not_judged(("figures", "names", "placed", "negation", "support"), "no document was given")
     told = _told(prose)
     same_language = any(passage["language"] == asked["answer_language"] for passage in passages)
-    checks = [_figures(evidence, told), _names(evidence, told, latin_only=not same_language)]
+    foreign = _foreign(evidence, told)
+    worked = work_out(told, asked["text"], evidence.asked, evidence.given) if foreign or _calculates(told) else []
+    checks = [_figures(evidence, told, foreign, worked), _names(evidence, told, latin_only=not same_language)]
     if not same_language:
         return [*checks, *_not_judged(("placed", "negation", "support"), "no document is in the language of the answer")]
     if all(check["passed"] for check in checks):
-        checks.append(_placed(evidence, told))
+        checks.append(_placed(evidence, [one.rest for one in worked] or told))
     else:
         checks += _not_judged(("placed",), "a figure or a name stands in no document")
-    return [*checks, _denied(evidence, told), _support(evidence, told, asked["answer_language"], closeness)]
+    return [*checks, _denied(evidence, told), _support(evidence, told, worked, asked["answer_language"], closeness)]
 
 
-def _figures(evidence: Evidence, told: Sequence[str]) -> Check:
-    used = foreign = 0
+def _foreign(evidence: Evidence, told: Sequence[str]) -> list[Quantity]:
+    """Return the figures of an answer that stand neither in a document nor in the question."""
+    foreign = []
     for sentence in told:
         near = evidence.near(sentence)
         for one in quantities(sentence):
-            if not supports(evidence.asked, one):
-                used += 1
-                # Nearly all stand near; only then need the whole be read for figures.
-                foreign += not any(supports(place.quantities, one) for place in near) and not supports(evidence.given, one)
-    reason = f"{foreign} of {used} figures stand in no document, or with another unit" if foreign else ""
-    return _check("figures", 1 - foreign / used if used else 1.0, reason)
+            # Nearly all stand near; only then need the whole be read for figures.
+            if not supports(evidence.asked, one) and not any(supports(place.quantities, one) for place in near):
+                foreign += [] if supports(evidence.given, one) else [one]
+    return foreign
+
+
+def _calculates(told: Sequence[str]) -> bool:
+    return any(sign in sentence for sentence in told for sign in ("=", "＝", "等于", "equals"))
+
+
+def _figures(evidence: Evidence, told: Sequence[str], foreign: Sequence[Quantity], worked: Sequence[Worked]) -> Check:
+    used = sum(not supports(evidence.asked, one) for sentence in told for one in quantities(sentence))
+    derived = [one for each in worked for one in each.derived]
+    left = sum(not supports(derived, one) for one in foreign)
+    wrong = sum(each.wrong for each in worked)
+    reasons = [f"{left} of {used} figures stand in no document, or with another unit"] if left else []
+    reasons += [f"{wrong} calculations come to another result"] if wrong else []
+    return _check("figures", max(0.0, 1 - (left + wrong) / max(used, 1)), "; ".join(reasons))
 
 
 def _names(evidence: Evidence, told: Sequence[str], *, latin_only: bool) -> Check:
@@ -222,14 +238,18 @@ def _denied(evidence: Evidence, told: Sequence[str]) -> Check:
     return _check("negation", 1 - denied / len(told) if told else 1.0, reason)
 
 
-def _support(evidence: Evidence, told: Sequence[str], language: Language, closeness: Mapping[str, float]) -> Check:
+def _support(
+    evidence: Evidence, told: Sequence[str], worked: Sequence[Worked], language: Language, closeness: Mapping[str, float]
+) -> Check:
     least = MIN_SUPPORT[language]
+    # No document holds the words of a calculation.
+    rests = [one.rest for one in worked] or told
     shares = [
         max(share, least)
         if share >= MIN_SHARED[language] and closeness.get(sentence, 0.0) >= MIN_CLOSENESS[language]
         else share
-        for sentence in told
-        if (share := evidence.support(sentence)) is not None
+        for sentence, rest in zip(told, rests, strict=True)
+        if (share := evidence.support(rest)) is not None
     ]
     below = sum(share < least for share in shares)
     reason = f"{below} of {len(told)} sentences stand in no document" if below else ""

@@ -73,6 +73,23 @@ def test_a_missing_fact_is_never_fixed_by_telling(name: str) -> None:
     assert _step(name, attempts=[attempt("a"), attempt("b")], shortened=True, earlier=["decompress"]) == "escalate"
 
 
+def test_a_refusal_of_the_expensive_model_over_the_full_context_ends_the_question_whatever_else_failed() -> None:
+    for form in FORM:
+        assert _step("answers", form, attempts=[attempt("a", tier="expensive")]) == "exhausted"
+
+
+def test_a_question_that_no_document_answers_takes_no_more_than_one_call_for_each_thing_that_could_still_help() -> None:
+    short = [attempt("a")]
+    assert _step("answers", attempts=short, shortened=True) == "decompress"
+    full = [*short, attempt("b")]
+    assert _step("answers", attempts=full, earlier=["decompress"]) == "escalate"
+    last = [*full, attempt("c", tier="expensive")]
+    assert _step("answers", attempts=last, earlier=["decompress", "escalate"]) == "exhausted"
+    dear = [attempt("a", tier="expensive")]
+    assert _step("answers", attempts=dear, shortened=True) == "decompress"
+    assert _step("answers", attempts=[*dear, attempt("b", tier="expensive")], earlier=["decompress"]) == "exhausted"
+
+
 def test_a_slip_of_form_never_asks_for_the_full_context() -> None:
     tries = [attempt("a"), attempt("b", repaired=True)]
     assert _step("language", attempts=tries, shortened=True, earlier=["fix"]) == "escalate"
