@@ -46,8 +46,10 @@ async def _permit(purse: Purse, key: str, *, given: int = 100, most: int = 10, p
     await purse.permit(key, model=priced_as, priced_as=priced_as, input_tokens=given, output_tokens=most)
 
 
-async def _pay(purse: Purse, key: str, *, given: int = 100, written: int = 10, outcome: str = "ok", **more: str) -> None:
-    await purse.pay(key, model="m", priced_as="m", usage=usage(given, written), outcome=outcome, **more)
+async def _pay(
+    purse: Purse, key: str, *, given: int = 100, written: int = 10, outcome: str = "ok", billed_usd: str | None = None
+) -> None:
+    await purse.pay(key, model="m", priced_as="m", usage=usage(given, written), outcome=outcome, billed_usd=billed_usd)
 
 
 def _charge(cost: str | None) -> Charge:
