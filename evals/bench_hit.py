@@ -80,9 +80,9 @@ async def measured(requests: int, rounds: int, profile: int) -> dict[str, Any]:
         profiler.enable()
         await one_round()
         profiler.disable()
-        pstats.Stats(profiler, stream=sys.stderr).sort_stats("cumulative").print_stats(profile).sort_stats("tottime").print_stats(
-            profile
-        )
+        pstats.Stats(profiler, stream=sys.stderr).sort_stats("cumulative").print_stats(profile).sort_stats(
+            "tottime"
+        ).print_stats(profile)
     return {
         "requests": requests,
         "rounds": rounds,
