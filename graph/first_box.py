@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import var_child_runnable_config
+from langgraph.channels.base import BaseChannel
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import ExecutionInfo, Runtime
 from opentelemetry import context as otel
@@ -104,6 +105,8 @@ def state_of(graph: CompiledStateGraph[Any, Any, Any, Any], *writes: Mapping[str
     for write in writes:
         for name, value in write.items():
             if name not in channels:
-                channels[name] = graph.channels[name].copy()
+                channel = graph.channels[name]
+                assert isinstance(channel, BaseChannel)  # the graph's state holds no managed values
+                channels[name] = channel.copy()
             channels[name].update([value])
     return {name: channel.get() for name, channel in channels.items()}

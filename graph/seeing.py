@@ -99,10 +99,11 @@ class SeenGraph(CompiledStateGraph[State, Knobs, Input, Output]):
         self, first: FirstBox, begun: Begun, graph: AsyncIterator[Any], input: Input, knobs: Context, run_id: str
     ) -> AsyncIterator[Any]:
         """Ask the first box, and yield what it ended, or else what the graph makes of it."""
-        await first.ahead(state_of(self, {"messages": [], **input}), knobs, run_id, begun)
+        state = state_of(self, {"messages": [], **input})
+        await first.ahead(state, knobs, run_id, begun)
         try:
             if begun.update is not None and begun.update["lookup"]["outcome"] == "hit":
-                state = state_of(self, {"messages": [], **input}, begun.update)
+                state = state_of(self, state, begun.update)
                 yield "values", {name: state[name] for name in self.output_channels if name in state}
                 return
             async for part in graph:
