@@ -61,7 +61,8 @@ async def test_a_hit_asked_ahead_gives_and_leaves_what_the_graph_does(
     make_world: MakeWorld, exported: InMemorySpanExporter, asked_ahead: list[str], question: str, answer: str
 ) -> None:
     world = make_world([answer], [answer])
-    await world.ask(question)
+    for _ in range(2):  # the second time it is served, and marked as used, which is done once a minute
+        await world.ask(question)
     exported.clear()
     asked_ahead.clear()
     through_graph = await by_steps(world, question)
@@ -75,7 +76,7 @@ async def test_a_hit_asked_ahead_gives_and_leaves_what_the_graph_does(
     assert [span.name for span in exported.get_finished_spans()] == steps
     with closing(connect(world.folder / "ledger.sqlite")) as db:
         rows = db.execute("SELECT run, outcome, verified, cost_usd, path FROM questions WHERE outcome = 'hit_exact'").fetchall()
-    assert {row[0] for row in rows} == {through_graph["run"], ahead["run"]}
+    assert {row[0] for row in rows} >= {through_graph["run"], ahead["run"]}
     assert len({row[1:] for row in rows}) == 1
 
 
