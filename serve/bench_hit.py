@@ -1,6 +1,6 @@
 """Processor time of one exact hit, from the request's bytes to the reply's, in one process and without a network.
 
-python -m evals.bench_hit [--requests 600] [--rounds 5] [--profile 40] [--json FILE]
+python -m serve.bench_hit [--requests 600] [--rounds 5] [--profile 40] [--json FILE]
 
 The time of all threads is counted, and what is written when nobody waits as well. The least of several rounds is what the
 work takes; what lies above it is the machine's other load.
