@@ -9,8 +9,8 @@ from langgraph.graph.state import CompiledStateGraph
 from graph.context import Context
 from graph.edges import after_cache, after_compress, after_route, after_validate, inline
 from graph.endings import told
+from graph.first_box import FirstBox
 from graph.landing import add_box
-from graph.recording import hits_seen
 from graph.seeing import SeenGraph
 from graph.services import Services
 from graph.state import Input, Output, State
@@ -34,7 +34,7 @@ def build_graph(s: Services, *, checkpointer: BaseCheckpointSaver[str] | None = 
         answers=s.answers, flights=s.flights, knowledge=s.knowledge, embedder=s.embedder, answerer=s.answerer, books=s.books,
         tenants=s.tenants, audits=s.audits, scope=s.scope,
     )  # fmt: skip
-    g.add_node("check_cache", hits_seen(check_cache, s.recorder))
+    g.add_node("check_cache", first := FirstBox.of(check_cache, s.recorder))
     add = partial(add_box, g, s.flights)
     add("retrieve", Retrieve(knowledge=s.knowledge, k=s.retrieve_k, max_tokens=s.context_tokens))
     add("route", RouteQuestion(router=s.router, allowance=s.allowance, embedder=s.embedder, books=s.books, budgets=s.budgets))
@@ -60,4 +60,4 @@ def build_graph(s: Services, *, checkpointer: BaseCheckpointSaver[str] | None = 
     g.add_edge("answer_expensive", "validate")
     g.add_conditional_edges("validate", inline(after_validate))
     g.add_edge("remember", END)
-    return SeenGraph.of(g.compile(name="groat", checkpointer=checkpointer), lambda: s.versions, s.runs)
+    return SeenGraph.of(g.compile(name="groat", checkpointer=checkpointer), lambda: s.versions, s.runs, first)

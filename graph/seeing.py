@@ -16,6 +16,8 @@ from opentelemetry import context as otel
 from opentelemetry import trace
 from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, TraceFlags
 
+from graph.context import Context
+from graph.first_box import Begun, FirstBox, may_begin_ahead, state_of, with_begun
 from graph.state import Input, Output, State
 from graph.tenancy import held_to_caller
 from groat import __version__
@@ -46,17 +48,25 @@ class SeenGraph(CompiledStateGraph[State, Knobs, Input, Output]):
     facts: Facts
     runs: Runs | None
     """Where the runs of LangSmith go; None leaves them to LangChain."""
+    first: FirstBox | None
+    """The box that may end a question by itself, asked before the graph where nobody sees the steps; None for none."""
 
-    def __init__(self, *, facts: Facts, runs: Runs | None = None, **parts: Any) -> None:
+    def __init__(self, *, facts: Facts, runs: Runs | None = None, first: FirstBox | None = None, **parts: Any) -> None:
         """Take over the parts of a compiled graph."""
         super().__init__(**parts)
-        self.facts, self.runs = facts, runs
+        self.facts, self.runs, self.first = facts, runs, first
 
     @classmethod
-    def of(cls, compiled: CompiledStateGraph[State, Knobs, Input, Output], facts: Facts, runs: Runs | None) -> Self:
+    def of(
+        cls,
+        compiled: CompiledStateGraph[State, Knobs, Input, Output],
+        facts: Facts,
+        runs: Runs | None,
+        first: FirstBox | None = None,
+    ) -> Self:
         """Return the compiled graph, seen."""
         parts = {name: part for name, part in vars(compiled).items() if name != "__orig_class__"}
-        seen = cls(facts=facts, runs=runs, **parts)
+        seen = cls(facts=facts, runs=runs, first=first, **parts)
         # What the compiler added after the constructor had run.
         vars(seen).update(parts)
         return seen
@@ -66,17 +76,40 @@ class SeenGraph(CompiledStateGraph[State, Knobs, Input, Output]):
         config = config or {}
         how["context"] = held_to_caller(how.get("context"), config)
         request, around = await self._begin(input, config)
+        ahead = None if langsmith_is_on() else self.first
+        if ahead is not None and not may_begin_ahead(self, input, config, how):
+            ahead = None
         config = {**merge_configs(config, {"metadata": _ids(request)}), "run_id": uuid.UUID(request.langsmith_run)}
         if self.runs is not None and langsmith_is_on() and not has_tracer(config.get("callbacks")):
             config = merge_configs(config, {"callbacks": self._tracers(self.runs, request)})
+        begun = Begun()
+        parts = super().astream(input, config, **how)
+        if ahead is not None:
+            parts = self._after(ahead, begun, parts, input, how["context"], request.langsmith_run)
         try:
-            async with aclosing(_in_context(super().astream(input, config, **how), context_of(request, around))) as parts:
+            async with aclosing(_in_context(parts, with_begun(context_of(request, around), begun))) as parts:
                 async for part in parts:
                     yield part
         except BaseException as error:
             self._ended(request, error)
             raise
         self._ended(request, None)
+
+    async def _after(
+        self, first: FirstBox, begun: Begun, graph: AsyncIterator[Any], input: Input, knobs: Context, run_id: str
+    ) -> AsyncIterator[Any]:
+        """Ask the first box, and yield what it ended, or else what the graph makes of it."""
+        state = state_of(self, {"messages": [], **input})
+        await first.ahead(state, knobs, run_id, begun)
+        try:
+            if begun.update is not None and begun.update["lookup"]["outcome"] == "hit":
+                state = state_of(self, state, begun.update)
+                yield "values", {name: state[name] for name in self.output_channels if name in state}
+                return
+            async for part in graph:
+                yield part
+        finally:
+            await first.given_up(begun)
 
     def _tracers(self, runs: Runs, request: Request) -> list[BaseCallbackHandler]:
         try:

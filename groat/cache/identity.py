@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 import regex
@@ -15,7 +16,8 @@ _MEANINGFUL_EDGE = regex.compile(
     r"^[\s\p{P}]*?(?P<head>[#@&*/%‰.-]+)(?=[\p{L}\p{N}])|(?<=[\p{L}\p{N}])(?P<tail>[#@&*/%‰]+)[\s\p{P}]*$"
 )
 
-
+REMEMBERED_CHARS: Final = 500
+"""Longest question whose reading is remembered, so that pasted texts do not fill the memory."""
 _LATER: Final = frozenset({"system_prompt", "tools", "knowledge"})
 """Fields that identities have not always had: while one is empty, what was kept before is still found."""
 
@@ -48,9 +50,17 @@ def exact_text(question: str) -> str:
     Width, case, repeated space, outer punctuation, traditional and simplified characters, politeness and the usual ways of
     asking ("How can I", "How to") are made equal, except outer signs that carry meaning.
     """
+    return _remembered(question) if len(question) <= REMEMBERED_CHARS else _exact_text(question)
+
+
+def _exact_text(question: str) -> str:
     folded = question_form(question)
     edges = [(m.group("head") or "") + (m.group("tail") or "") for m in _MEANINGFUL_EDGE.finditer(_same_width(question))]
     return f"{folded} {'|'.join(edges)}" if any(edges) else folded
+
+
+# What hits is asked again and again: reading it takes longer than finding its answer.
+_remembered = lru_cache(maxsize=2_048)(_exact_text)
 
 
 def _same_width(text: str) -> str:

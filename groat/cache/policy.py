@@ -16,6 +16,7 @@ from typing import Final, Literal
 
 from groat.cache.categories import Caching, Category, Table, categories_of, read_table, shipped_table
 from groat.cache.cues import Readable, readable
+from groat.cache.identity import REMEMBERED_CHARS
 from groat.cache.marks import MAX_ALIKE_CHARS as MAX_ALIKE_CHARS
 from groat.cache.marks import MAX_KEPT_CHARS as MAX_KEPT_CHARS
 from groat.types import Asked
@@ -135,7 +136,14 @@ class CachePolicy:
         said = _Said(text)
         return any(category.reason == TEMPLATED and _found(category, said) for category in self.categories)
 
+    def __hash__(self) -> int:
+        """Return the hash of the version, which differs whenever anything does."""
+        return hash(self.version)
+
     def _sort(self, text: str) -> tuple[Category, Evidence | None]:
+        return _sorted(self, text) if len(text) <= REMEMBERED_CHARS else self._sorted(text)
+
+    def _sorted(self, text: str) -> tuple[Category, Evidence | None]:
         said = _Said(text)
         for category in self.categories:
             evidence = _found(category, said)
@@ -150,6 +158,12 @@ class CachePolicy:
             return None
         category, evidence = self._sort(earlier[-1])
         return (category, evidence.cue) if category.inherit and evidence is not None else None
+
+
+@lru_cache(maxsize=2_048)
+def _sorted(policy: CachePolicy, text: str) -> tuple[Category, Evidence | None]:
+    """Remember how questions were sorted: what hits is asked again and again."""
+    return policy._sorted(text)
 
 
 class _Said:

@@ -130,7 +130,7 @@ class KnowledgeBase:
 
     async def versions(self, document_ids: Collection[str], *, tenant: str) -> dict[str, str]:
         """Return the current version of each of the documents; those the tenant does not have are absent."""
-        return await asyncio.to_thread(self._store.versions, document_ids, tenant)
+        return await self._store.versions(document_ids, tenant)
 
     async def forget_document(self, document_id: str, *, tenant: str | None = None) -> int:
         """Remove a document, for ``tenant=None`` from every tenant; return how many were removed."""

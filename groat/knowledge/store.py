@@ -1,21 +1,28 @@
 """Keep documents, passages, words and vectors in one SQLite file, each document whole or not at all."""
 
+import asyncio
 import json
+import os
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from groat.embedding import Matrix
+from groat.errors import StorageError
 from groat.knowledge.documents import Piece, SourceDocument
 from groat.knowledge.lookup import revision, spans_of, tenant_key
-from groat.knowledge.schema import connect, look_for_damage, storage_errors
+from groat.knowledge.schema import connect, look_for_damage, storage_error, storage_errors
 from groat.knowledge.vectors import packed
 from groat.knowledge.words import FULL_TEXT, indexed_words
+from groat.sqlite_file import SqliteFile
 
-_AT_ONCE = 500
-"""Ids per statement, below SQLite's limit on parameters."""
+_VERSIONS = (
+    "SELECT id, version FROM documents WHERE tenant = (SELECT key FROM tenants WHERE name = ?) "
+    "AND id IN (SELECT value FROM json_each(?))"
+)
 
 
 @dataclass(frozen=True)
@@ -30,7 +37,7 @@ class Kept:
 
 
 class Store:
-    """The knowledge database. Every call opens its own connection, so a file moved away is noticed at once.
+    """The knowledge database. Every call but ``versions`` opens its own connection; a file moved away is noticed at once.
 
     Each tenant's words are in a full-text table of their own: what is common or rare in one tenant's documents must not
     move another tenant's results. Meant for up to some hundred tenants in one file.
@@ -42,6 +49,7 @@ class Store:
     def __init__(self, path: Path) -> None:
         """Keep the path; nothing is opened yet."""
         self.path = path
+        self._file = SqliteFile(path, _connect_again, partial(_explained, path))
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection | None]:
@@ -101,20 +109,26 @@ class Store:
             ).fetchone()
             return int(documents), int(sentences)
 
-    def versions(self, document_ids: Collection[str], tenant: str) -> dict[str, str]:
-        """Return the versions of those of the documents that the tenant has."""
-        found: dict[str, str] = {}
-        ids = sorted(set(document_ids))
-        with self.reading() as db:
-            if db is None or (key := tenant_key(db, tenant)) is None:
-                return found
-            for start in range(0, len(ids), _AT_ONCE):
-                some = ids[start : start + _AT_ONCE]
-                marks = ",".join("?" * len(some))
-                found |= dict(
-                    db.execute(f"SELECT id, version FROM documents WHERE tenant = ? AND id IN ({marks})", (key, *some))
-                )
-        return found
+    async def versions(self, document_ids: Collection[str], tenant: str) -> dict[str, str]:
+        """Return the versions of those of the documents that the tenant has.
+
+        Every hit of the answer cache asks this: it has a connection that stays open, and is not made for each question.
+        """
+        wanted = json.dumps(sorted(set(document_ids)))
+
+        def read(db: sqlite3.Connection) -> dict[str, str]:
+            # One statement, so that all versions are of one moment.
+            return dict(db.execute(_VERSIONS, (tenant, wanted))) if db.execute("PRAGMA user_version").fetchone()[0] else {}
+
+        def read_once() -> dict[str, str]:
+            with self.reading() as db:
+                return {} if db is None else read(db)
+
+        if not self._exists():
+            return {}
+        # What is opened where nobody can write is read as if it never changed: no such connection may stay.
+        kept_open = os.access(self.path.parent, os.W_OK)
+        return await (self._file.read(read) if kept_open else asyncio.to_thread(read_once))
 
     def kept(self, tenant: str) -> dict[str, Kept]:
         """Return what is kept of each of the tenant's documents, by id."""
@@ -207,6 +221,15 @@ class Store:
         """Move the write-ahead log into the database and empty it, so that what was forgotten is in neither."""
         with storage_errors(self.path), closing(connect(self.path, create=True)) as db:
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _connect_again(path: Path) -> sqlite3.Connection:
+    return connect(path, create=False)
+
+
+def _explained(path: Path, error: Exception) -> StorageError:
+    # What is neither of SQLite nor of the system is text that is none.
+    return storage_error(error if isinstance(error, sqlite3.Error | OSError) else sqlite3.DatabaseError(str(error)), path)
 
 
 def _made_tenant(db: sqlite3.Connection, tenant: str) -> int:
