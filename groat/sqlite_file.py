@@ -52,34 +52,15 @@ class SqliteFile:
         Raises:
             StorageError: as ``explain`` says.
         """
-        return await asyncio.to_thread(self._work, work)
-
-    async def read(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
-        """Do a short read by a key: at once when the file is open and nobody uses it, else as ``run`` does.
-
-        Such a read takes some 20 µs, and the way to a thread and back several times as long. Under a write-ahead log no
-        writer makes it wait; where something else holds the file it goes to a thread, and the event loop goes on.
-
-        Raises:
-            StorageError: as ``explain`` says.
-        """
-        if self._lock.acquire(blocking=False):
-            try:
-                if (db := self._connection) is not None and self._file == _file_of(self._path):
-                    with _without_waiting(db):
-                        return work(db)
-            except (sqlite3.Error, OSError, ValueError, ArithmeticError):
-                pass  # a thread may wait for it, and opens the file again if that is what it takes
-            finally:
-                self._lock.release()
-        return await self.run(work)
+        return await asyncio.to_thread(self.do, work)
 
     def close(self) -> None:
         """Close the file; the next use opens it again. Never needed: it is closed with this object."""
         with self._lock:
             self._disconnect()
 
-    def _work(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+    def do(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+        """Do the same in the thread of the caller, who waits. For callers that are in a thread already."""
         with self._lock:
             try:
                 return work(self._open())
@@ -161,17 +142,6 @@ def transaction(db: sqlite3.Connection) -> Iterator[None]:
             with contextlib.suppress(sqlite3.Error):  # the first error is the one to report
                 db.execute("ROLLBACK")
         raise
-
-
-@contextlib.contextmanager
-def _without_waiting(db: sqlite3.Connection) -> Iterator[None]:
-    """Let SQLite fail at once where it would wait for a lock."""
-    (patience_ms,) = db.execute("PRAGMA busy_timeout").fetchone()
-    db.execute("PRAGMA busy_timeout = 0")
-    try:
-        yield
-    finally:
-        db.execute(f"PRAGMA busy_timeout = {patience_ms}")
 
 
 def _file_of(path: Path) -> tuple[int, int] | None:

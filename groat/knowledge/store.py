@@ -120,15 +120,16 @@ class Store:
             # One statement, so that all versions are of one moment.
             return dict(db.execute(_VERSIONS, (tenant, wanted))) if db.execute("PRAGMA user_version").fetchone()[0] else {}
 
-        def read_once() -> dict[str, str]:
+        def look() -> dict[str, str]:
+            if not self._exists():
+                return {}
+            # What is opened where nobody can write is read as if it never changed: no such connection may stay.
+            if os.access(self.path.parent, os.W_OK):
+                return self._file.do(read)
             with self.reading() as db:
                 return {} if db is None else read(db)
 
-        if not self._exists():
-            return {}
-        # What is opened where nobody can write is read as if it never changed: no such connection may stay.
-        kept_open = os.access(self.path.parent, os.W_OK)
-        return await (self._file.read(read) if kept_open else asyncio.to_thread(read_once))
+        return await asyncio.to_thread(look)
 
     def kept(self, tenant: str) -> dict[str, Kept]:
         """Return what is kept of each of the tenant's documents, by id."""

@@ -64,7 +64,7 @@ class SqliteStore:
             row = db.execute(f"{_SELECT} WHERE found.identity = ? AND found.exact_text = ?", (identity, exact_text)).fetchone()
             return None if row is None else _entry(row[:-1])
 
-        entry = await self._file.read(read)
+        entry = await self._file.run(read)
         return None if entry is None or entry.is_expired(now) else entry
 
     async def nearest(
