@@ -119,7 +119,7 @@ def open_services(settings: Settings, *, embeddings: Embedder | None = None) -> 
         SettingsError: the embeddings class cannot be had.
         ArtifactError: the compression table of the package is damaged.
     """
-    embedder = RecentQueries(embeddings or open_embedder(settings))
+    embedder = RecentQueries(open_embedder(settings) if embeddings is None else embeddings)
     bundled = settings.embeddings == "bundled"
     answerer = open_answerer(settings, embedder)
     ledger = SqliteLedger(settings.data_dir / "ledger.sqlite")
