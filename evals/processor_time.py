@@ -29,8 +29,6 @@ from groat.types import Language
 
 QUESTIONS: Final = 12
 """Of each language: facts, whose answers are kept."""
-_REFERENCES: Final = 3
-"""Measurements of the reference before, between and after: the least one counts, as others were disturbed."""
 
 
 class Ratio(TypedDict):
@@ -52,29 +50,22 @@ async def measure(embedder: Embedder) -> Mapping[Language, Ratio]:
         await open_helpcentre(services.knowledge)
         graph = build_graph(services)
 
-        async def passed(questions: Sequence[str]) -> list[float]:
-            times = []
+        async def passed(questions: Sequence[str]) -> float:
+            times, units = [], []
             for question in questions:
                 begun = time.process_time()
                 await ask(graph, question, Context())
                 times.append(time.process_time() - begun)
-            return times
+                # Beside each question, since what disturbs a core comes and goes.
+                units.append(reference())
+            return round(statistics.median(times) / statistics.median(units), 3)
 
         for language in ("en", "zh"):
             questions = [row["question"] for row in load_questions(language) if row["kind"] == "fact"][:QUESTIONS]
             # Loads what is loaded at the first use and makes all vectors, those of what is kept too. Then all is forgotten.
             await passed(questions)
             await services.answers.forget(everything=True)
-            units = [reference()]
-            misses = await passed(questions)
-            units.append(reference())
-            hits = await passed(questions)
-            unit = min([*units, reference()])
-            found[language] = {
-                "questions": QUESTIONS,
-                "miss": round(statistics.median(misses) / unit, 3),
-                "hit": round(statistics.median(hits) / unit, 3),
-            }
+            found[language] = {"questions": QUESTIONS, "miss": await passed(questions), "hit": await passed(questions)}
     return found
 
 
@@ -82,14 +73,11 @@ def reference() -> float:
     """Return the seconds of processor time of a fixed piece of work like groat's: text, JSON, hashes, small matrices."""
     text = "How long is a password reset link valid? 密码重置链接多久有效？ " * 40
     matrix = np.linspace(0.0, 1.0, 256 * 384, dtype=np.float32).reshape(256, 384)
-    least = float("inf")
-    for _ in range(_REFERENCES):
-        begun = time.process_time()
-        for number in range(60):
-            words = regex.findall(r"\p{L}+", text)
-            packed = json.dumps({"number": number, "words": words}, ensure_ascii=False)
-            hashlib.sha256(packed.encode()).digest()
-            json.loads(packed)
-            np.argsort(matrix @ matrix[number])
-        least = min(least, time.process_time() - begun)
-    return least
+    begun = time.process_time()
+    for number in range(60):
+        words = regex.findall(r"\p{L}+", text)
+        packed = json.dumps({"number": number, "words": words}, ensure_ascii=False)
+        hashlib.sha256(packed.encode()).digest()
+        json.loads(packed)
+        np.argsort(matrix @ matrix[number])
+    return time.process_time() - begun
