@@ -1,7 +1,7 @@
 """Routers of the ladder: one that is told of documents which a day counts and does not list, and none at all."""
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any
 
 from groat.embedding import Vector
 from groat.routing import Evidence, Router
@@ -25,20 +25,11 @@ class Unlisted(Router):
         """Let the router inside look for a promotion."""
         await self._inside.refresh()
 
-    def route(
-        self,
-        asked: Asked,
-        vector: Vector | None,
-        evidence: Evidence,
-        *,
-        tier: Literal["auto", "cheap", "expensive"],
-        max_quality_loss: float,
-        domain: str = "",
-    ) -> Route:
+    def route(self, asked: Asked, vector: Vector | None, evidence: Evidence, **terms: Any) -> Route:
         """Return what the router inside decides, of documents whose nearness nobody knows where they are not listed."""
         if not evidence.documents and (tokens := self._unlisted()):
             evidence = Evidence(similarities=[], documents=1, tokens=tokens)
-        return self._inside.route(asked, vector, evidence, tier=tier, max_quality_loss=max_quality_loss, domain=domain)
+        return self._inside.route(asked, vector, evidence, **terms)
 
 
 class CheapFirst(Router):
@@ -48,16 +39,7 @@ class CheapFirst(Router):
         """Need no artifact."""
         super().__init__(None, embedder=embedder)
 
-    def route(
-        self,
-        asked: Asked,
-        vector: Vector | None,
-        evidence: Evidence,
-        *,
-        tier: Literal["auto", "cheap", "expensive"],
-        max_quality_loss: float,
-        domain: str = "",
-    ) -> Route:
+    def route(self, asked: Asked, vector: Vector | None, evidence: Evidence, **terms: Any) -> Route:
         """Return the cheap tier, whatever is asked."""
-        told = super().route(asked, vector, evidence, tier="cheap", max_quality_loss=max_quality_loss, domain=domain)
+        told = super().route(asked, vector, evidence, **{**terms, "tier": "cheap"})
         return {**told, "reasons": ["no router: the cheap model answers first"]}

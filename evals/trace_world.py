@@ -66,7 +66,8 @@ async def open_world(folder: Path, runs: Runs, *, embedder: Embedder | None = No
     for name, text in DOCUMENTS.items():
         (documents / name).write_text(f"---\nid: {name.removesuffix('.md')}\n---\n{text}", encoding="utf-8")
     services = open_services(
-        Settings(data_dir=folder / "data", judge="off", route_audit_share=0.0), embeddings=embedder or HashedWords()
+        Settings(data_dir=folder / "data", judge="off", route_audit_share=0.0),
+        embeddings=HashedWords() if embedder is None else embedder,
     )
     assert isinstance(services.knowledge, KnowledgeBase)  # the settings name no other
     await services.knowledge.ingest([documents], tenant=TENANT)

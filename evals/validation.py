@@ -85,7 +85,7 @@ def judged(
     seed: int, *, part: Part, every: int = 1, draws: int = DRAWS, embedder: Embedder | None = None
 ) -> Iterator[tuple[str, Row, Damaged, list[Check]]]:
     """Yield every right and every damaged answer with its checks; of some questions also a right one in other words."""
-    closeness, reworded = Closeness(embedder or BundledEmbedder(), read_all()), load_reworded()
+    closeness, reworded = Closeness(BundledEmbedder() if embedder is None else embedder, read_all()), load_reworded()
     for row in load_rows(part, seed, every=every):
         if (text := reworded.get(row.question["id"])) is not None:
             other = Damaged(text=text)

@@ -171,20 +171,11 @@ class _Routed(Router):
     async def refresh(self) -> None:
         await self._live.refresh()
 
-    def route(
-        self,
-        asked: Asked,
-        vector: Vector | None,
-        evidence: Evidence,
-        *,
-        tier: Literal["auto", "cheap", "expensive"],
-        max_quality_loss: float,
-        domain: str = "",
-    ) -> Route:
+    def route(self, asked: Asked, vector: Vector | None, evidence: Evidence, **terms: Any) -> Route:
         script = _SCRIPT.get()
         if script.route is not None:
             return script.route
-        return self._live.route(asked, vector, evidence, tier=tier, max_quality_loss=max_quality_loss, domain=domain)
+        return self._live.route(asked, vector, evidence, **terms)
 
 
 class _Shortened(Compressor):

@@ -142,10 +142,7 @@ def open_services(settings: Settings, *, embeddings: Embedder | None = None) -> 
     store = _answer_store(settings)
     services = Services(
         answers=AnswerCache(store, rule, policy=CachePolicy.load(settings.cache_policy), counts=_counts(settings)),
-        flights=Flights(
-            RedisLeases(url, patience_s=settings.redis_patience_s) if (url := settings.redis_url.get_secret_value()) else None,
-            wait_s=settings.share_wait_s,
-        ),
+        flights=_flights(settings),
         knowledge=KnowledgeBase(settings.data_dir / "knowledge.sqlite", embedder),
         embedder=embedder,
         router=open_router(settings, embedder.name),
@@ -170,6 +167,11 @@ def open_services(settings: Settings, *, embeddings: Embedder | None = None) -> 
         recorder=open_recorder(settings, embedder.name),
         decompressions=open_decompressions(settings, services.compressor.version),
     )
+
+
+def _flights(settings: Settings) -> Flights:
+    url = settings.redis_url.get_secret_value()
+    return Flights(RedisLeases(url, patience_s=settings.redis_patience_s) if url else None, wait_s=settings.share_wait_s)
 
 
 def _answer_store(settings: Settings) -> AnswerStore:

@@ -111,8 +111,8 @@ class Route(TypedDict):
     """What the expensive model is expected to add: what questions are put in order by."""
     unproven: NotRequired[bool]
     """Nothing is known of questions over documents like these: what may be risked on them is an assumption."""
-    tokens: NotRequired[int]
-    """Of the documents, where that is so."""
+    document_tokens: NotRequired[int]
+    """Tokens of the documents, where that is so."""
     shadow: NotRequired[Shadow]
     """Not there without a candidate."""
     budget_bound: NotRequired[bool]

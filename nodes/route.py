@@ -82,7 +82,9 @@ class RouteQuestion:
     def _settled(self, route: Route, asked: Asked, promise: float, *, shortens: bool) -> Route:
         """Return the route after the account of the promise; what would be saved is told by the expensive model's price."""
         given = (
-            route.get("tokens", 0) * (USUALLY_KEPT if shortens else 1) + count_tokens(asked["text"]) + _PROMPT_WITHOUT_DOCUMENTS
+            route.get("document_tokens", 0) * (USUALLY_KEPT if shortens else 1)
+            + count_tokens(asked["text"])
+            + _PROMPT_WITHOUT_DOCUMENTS
         )
         cost = self.books.baseline(input_tokens=round(given), output_tokens=ASSUMED_OUTPUT)
         return self.allowance.settle(

@@ -133,7 +133,7 @@ class Router:
             shadow: Shadow = {"artifact": self._shadow.version, "tier": other["tier"], "p_cheap_ok": other["p_cheap_ok"]}
             decided = {**decided, "shadow": shadow}
         if "unproven" in decided:
-            decided["tokens"] = evidence.tokens
+            decided["document_tokens"] = evidence.tokens
         return {**decided, "kind": kind, "reasons": [*decided["reasons"], *(f"cue: {name}" for name in cues(asked["text"]))]}
 
 

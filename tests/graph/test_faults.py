@@ -10,7 +10,7 @@ from tests.faults import CELLS, FAULTS, Cell, Fault, play
 from tests.graph.conftest import GOOD
 from tests.served import PATIENCE, open_world
 
-LATE_S = 30.0
+LATE_S = 3.0
 """How late a busy machine may be."""
 MOST_ATTEMPTS = (1 + BOUNDS["escalations"]) * (1 + BOUNDS["fixes_per_tier"]) + BOUNDS["decompressions"]
 
